@@ -1,0 +1,126 @@
+/* One operation from request to result. REST and sockets are two doors to the same operations;
+ * each is a plain blocking function that touches the store and returns what is to be answered and
+ * what is to be emitted, and emits nothing itself. */
+
+#ifndef RT_CALL_H
+#define RT_CALL_H
+
+#include <jansson.h>
+#include <rt/rt_base.h>
+#include <rt/rt_token.h>
+
+
+typedef struct rt_core_s rt_core_t;
+typedef struct rt_call_s rt_call_t;
+typedef struct rt_emit_s rt_emit_t;
+
+typedef enum { RT_DOOR_SOCKET, RT_DOOR_REST } rt_door_t;
+
+typedef enum {
+    RT_OP_READ, /* runs alone, beside others */
+    RT_OP_WRITE /* waits for its turn in a group that commits together */
+} rt_op_kind_t;
+
+typedef struct {
+    const char  *name; /* "message.send" */
+    rt_op_kind_t kind;
+    rt_status_t (*run)(rt_core_t *core, rt_call_t *call); /* private: use rt_core_run* */
+} rt_op_t;
+
+/* NULL when there is none of that name.
+ *
+ * Names, and the request members each takes (path and query parameters of REST are put into the
+ * same object by the router; types as in JSON):
+ *   room.join      {roomId} or {businessId,userName,email?,phone?}
+ *   room.create    {userId,userName,userEmail?,userPhone?,businessId?}
+ *   room.team      {memberId,memberName?}         room.support  {}
+ *   room.list      {roomType,isActive,isArchived,priority,assignedStaffId,q,page,limit,businessId}
+ *   room.get       {roomId}
+ *   room.update    {roomId,priority?,tags?,assignedStaffId?,assignedStaffName?}
+ *   room.archive   {roomId}
+ *   message.send   {roomId,content,messageType?,attachments?,replyToMessageId?,clientMessageId?,
+ *                   senderType?,senderName?,metadata?}
+ *   message.list   {roomId,page,limit,beforeMessageId,afterSeq}
+ *   message.read   {roomId,messageIds?}
+ *   unread.counts  {businessId}
+ *   message.heal   {roomId,afterSeq}: not for clients; makes the emits of the room's messages
+ *                  with a higher seq, oldest first, at most 500
+ * The door decides the answer's shape where the contract has two. */
+const rt_op_t *rt_op_find(const char *name);
+
+
+/* Something that others must hear. Texts live in the call's arena. */
+struct rt_emit_s {
+    rt_emit_t *next;
+    rt_str_t   channel;       /* "room:<id>", "business:<id>" or "user:<id>" */
+    rt_str_t   event;         /* "chat:new-message" */
+    rt_str_t   data;          /* JSON text of the event's one argument */
+    int64_t    seq;           /* place in the channel's order, from 1 without holes; 0: unordered */
+    rt_str_t   except_socket; /* socket id that is left out, or empty */
+    rt_str_t   except_user;   /* user whose sockets are all left out, or empty */
+};
+
+
+struct rt_call_s {
+    /* what is asked: set by the host before rt_core_run, untouched by it */
+    const rt_op_t *op;
+    rt_door_t      door;
+    rt_identity_t *identity;  /* a reference of the call's own; NULL only for message.heal */
+    json_t        *request;   /* an object, owned by the call */
+    rt_str_t       socket_id; /* the asking socket, or empty; lives in the arena */
+    rt_arena_t    *arena;
+
+    /* what came of it: set by rt_core_run */
+    rt_status_t status;
+    rt_error_t  error;       /* its text is meant for the client; also set on RT_CONFLICT &c. */
+    int         created;     /* 1: something new was made (REST 201) */
+    rt_str_t    reply;       /* on RT_OK: JSON text of the answer (ack argument or HTTP body);
+                              * on failures: empty, or an object text with members to add to the
+                              * error's body, as {"roomId":"…"} of a conflict */
+    rt_emit_t  *emits;       /* in order; only those of an operation that succeeded */
+    rt_emit_t **emits_last;  /* private */
+    rt_str_t    room_id;     /* room.join and room.create: the room; else the request's */
+    int64_t     last_seq;    /* room.join: where its history ends */
+    int64_t     total;       /* lists: all that match, for X-Total-Count; else -1 */
+    rt_str_t    log_line;    /* a line for the info log when it succeeded, or empty */
+};
+
+/* A call with an arena of its own. identity gets one more reference; request is stolen, also on
+ * failure. NULL without memory. */
+rt_call_t *rt_call_create(const rt_op_t *op, rt_door_t door, rt_identity_t *identity,
+    json_t *request, rt_str_t socket_id);
+void       rt_call_destroy(rt_call_t *call); /* accepts NULL */
+
+
+typedef struct {
+    rt_str_t store_uri; /* "sqlite:/path" or "mongodb://…"; not empty */
+    rt_log_t log;
+} rt_core_options_t;
+
+/* Says whether the URI can be used by this build, without opening, connecting or creating
+ * anything: for `nginx -t`. RT_INVALID with the reason. */
+rt_status_t rt_core_check_store(rt_str_t store_uri, rt_error_t *error);
+
+/* Opens the store: once per worker, after the fork. Blocks for a moment (creates or migrates the
+ * file). Never fails because a remote store is away. */
+rt_status_t rt_core_open(rt_core_t **out, const rt_core_options_t *options, rt_error_t *error);
+
+/* No call may be running. Accepts NULL. Blocks. */
+void rt_core_close(rt_core_t *core);
+
+/* Runs one call of kind RT_OP_READ and sets its results. Blocks on the store, never longer than
+ * its timeouts: never from an event loop. Safe from several threads at once. */
+void rt_core_run(rt_core_t *core, rt_call_t *call);
+
+/* Runs calls of kind RT_OP_WRITE in their order and commits them together; each has its own
+ * result, and what was acknowledged is durable when this returns. When the commit fails all of
+ * them are RT_UNAVAILABLE. Blocks. One thread at a time per core. */
+void rt_core_run_batch(rt_core_t *core, rt_call_t **calls, size_t count);
+
+/* The most calls that one batch should hold. */
+#define RT_BATCH_MAX 256
+
+/* The version's fingerprint: module and library must have the same one. Static text. */
+const char *rt_build_id(void);
+
+#endif

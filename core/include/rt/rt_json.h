@@ -1,0 +1,36 @@
+/* JSON at the border: jansson with the limits that we promise. Thread-safe: values belong to one
+ * thread at a time. */
+
+#ifndef RT_JSON_H
+#define RT_JSON_H
+
+#include <jansson.h>
+#include <rt/rt_base.h>
+
+
+#define RT_JSON_DEPTH_MAX 64
+
+/* Call once per process before any thread (seeds jansson's hash). */
+void rt_json_init(void);
+
+/* Parses one JSON value of any type that fills text (white space around it is fine).
+ *
+ * returns  RT_OK: *out is a new reference.
+ *          RT_DECLINED: well-formed JSON (RFC 8259) that we do not take: an unpaired surrogate
+ *          escape, \u0000, nesting over RT_JSON_DEPTH_MAX, a number out of double's range. *out is
+ *          then the value with U+FFFD in place of such characters and numbers as null, or NULL
+ *          when it nests too deep: only for finding out which event to answer.
+ *          RT_INVALID: not JSON, or not UTF-8. RT_NO_MEMORY.
+ * Integers beyond int64 become reals. Duplicate keys: the last one wins, as in JavaScript. */
+rt_status_t rt_json_parse(rt_str_t text, json_t **out, rt_error_t *error);
+
+/* Compact text of any value, appended to buf. RT_NO_MEMORY on failure. */
+rt_status_t rt_json_dump(const json_t *value, rt_buf_t *buf);
+
+/* Borrowed text of a string member; rt_str_null when absent or not a string. */
+rt_str_t rt_json_get_str(const json_t *object, const char *key);
+
+/* Sets a string member from counted text; 0 or -1 as json_object_set_new. */
+int rt_json_set_str(json_t *object, const char *key, rt_str_t value);
+
+#endif

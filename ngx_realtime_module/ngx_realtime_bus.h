@@ -1,0 +1,90 @@
+/* The bus: how workers of one cluster hear each other. One interface, so that the local bus (unix
+ * sockets, one host) and Redis (hosts) can stand behind it. Event loop only. */
+
+#ifndef NGX_REALTIME_BUS_H
+#define NGX_REALTIME_BUS_H
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+/* A worker's name: random, made at its start, never its number or pid. 0 is nobody. */
+typedef uint64_t  ngx_realtime_worker_id_t;
+
+typedef struct ngx_realtime_bus_s  ngx_realtime_bus_t;
+
+/* What the worker wants to hear. Bytes are only valid during the call. */
+typedef struct {
+    /* an event that another worker published on a channel that we subscribe */
+    void (*on_publish)(void *data, ngx_str_t *channel, ngx_str_t *payload);
+
+    /* a message for this worker alone */
+    void (*on_message)(void *data, ngx_realtime_worker_id_t from, ngx_str_t *payload);
+
+    /* another worker asks all subscribers of a channel: append the answer to `answer`
+     * (may stay empty) */
+    void (*on_request)(void *data, ngx_realtime_worker_id_t from, ngx_str_t *channel,
+        ngx_str_t *payload, ngx_str_t *answer, size_t answer_size);
+
+    /* a worker is gone (its process, its host or the way to it): what was sent to it may be lost */
+    void (*on_worker_lost)(void *data, ngx_realtime_worker_id_t worker);
+
+    /* events may have been lost (queue dropped, connection broken and made again): every ordered
+     * channel is to be healed from the store */
+    void (*on_gap)(void *data);
+
+    void  *data;
+} ngx_realtime_bus_handlers_t;
+
+/* Called once for a request: with each answer (answer != NULL), then with answer == NULL when all
+ * have answered, are gone, or the time is over. Not called any more after cancel. */
+typedef void (*ngx_realtime_bus_answer_pt)(void *data, ngx_str_t *answer);
+
+/* Called once: every worker that could publish on the channel knows that we listen (or could not be
+ * reached, and will be told of a gap). Never from inside subscribe. */
+typedef void (*ngx_realtime_bus_subscribed_pt)(void *data);
+
+typedef struct ngx_realtime_bus_wait_s  ngx_realtime_bus_wait_t;
+
+typedef struct {
+    /* Counted: n subscribes need n unsubscribes. *wait (may be NULL) lets the caller cancel the
+     * notice; it is valid until the notice was given. NGX_ERROR: no memory. */
+    ngx_int_t (*subscribe)(ngx_realtime_bus_t *bus, ngx_str_t *channel,
+        ngx_realtime_bus_subscribed_pt done, void *data, ngx_realtime_bus_wait_t **wait);
+    void (*unsubscribe)(ngx_realtime_bus_t *bus, ngx_str_t *channel);
+
+    /* To every other worker that subscribes the channel; not to ourselves. Sent at the end of this
+     * turn of the event loop, in order. payload is copied. */
+    ngx_int_t (*publish)(ngx_realtime_bus_t *bus, ngx_str_t *channel, ngx_str_t *payload);
+
+    /* To one worker, in order with what is published. NGX_DECLINED: no such worker (any more). */
+    ngx_int_t (*send)(ngx_realtime_bus_t *bus, ngx_realtime_worker_id_t to, ngx_str_t *payload);
+
+    /* Asks every other worker that subscribes the channel. done is never called from inside. */
+    ngx_int_t (*request)(ngx_realtime_bus_t *bus, ngx_str_t *channel, ngx_str_t *payload,
+        ngx_msec_t timeout, ngx_realtime_bus_answer_pt done, void *data,
+        ngx_realtime_bus_wait_t **wait);
+
+    void (*cancel)(ngx_realtime_bus_t *bus, ngx_realtime_bus_wait_t *wait);
+
+    /* How many other workers are connected. */
+    ngx_uint_t (*peers)(ngx_realtime_bus_t *bus);
+
+    void (*close)(ngx_realtime_bus_t *bus);
+} ngx_realtime_bus_methods_t;
+
+struct ngx_realtime_bus_s {
+    const ngx_realtime_bus_methods_t  *methods;
+    ngx_realtime_bus_handlers_t        handlers;
+    ngx_realtime_worker_id_t           self;
+    ngx_log_t                         *log;
+};
+
+/* Unix sockets in `dir` (made by nginx at start, mode 0700, the workers' user): binds
+ * <dir>/<id>.sock, dials every other worker it finds there, unlinks sockets that nobody listens
+ * on. In init_process. queue_max: unsent bytes per worker, past it the connection is dropped and
+ * both sides are told of a gap. NULL: logged. */
+ngx_realtime_bus_t *ngx_realtime_bus_local_create(ngx_cycle_t *cycle, ngx_str_t *dir,
+    ngx_realtime_worker_id_t self, size_t queue_max,
+    const ngx_realtime_bus_handlers_t *handlers);
+
+#endif
