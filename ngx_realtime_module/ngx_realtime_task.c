@@ -1,0 +1,332 @@
+/* Core calls on their way to the thread pool and back.
+ *
+ * Reads are one thread task each and run beside each other. Writes wait in a list; one drain task
+ * at a time takes up to RT_BATCH_MAX of them and commits them together, so that while one commit
+ * waits for the disk the next group gathers:
+ *
+ *     post ─▶ list ─▶ drain (thread: rt_core_run_batch) ─▶ drained (loop): next drain, then each
+ *                                                          call's done, emits, log line, free
+ *
+ * All calls are counted, so that nginx's queue, which kills running tasks when it is full at exit,
+ * never fills. A timer that nginx must wait for keeps an exiting worker until the last one is
+ * back. */
+
+#include "ngx_realtime_task.h"
+#include "ngx_realtime_hub.h"
+
+#include <ngx_thread_pool.h>
+
+
+/* Well below the 65,536 of the pool. */
+#define NGX_REALTIME_TASKS_MAX 16384
+
+#define NGX_REALTIME_TASKS_HOLD_MS 60000
+
+
+struct ngx_realtime_task_s {
+    ngx_thread_task_t         thread; /* of reads; writes ride in the drain's */
+    rt_core_t                *core;
+    rt_call_t                *call;
+    ngx_realtime_task_done_pt done;
+    void                     *data; /* NULL: the asker has let go */
+    ngx_realtime_task_t      *next;
+};
+
+
+/* While it is out, one thread owns `core`, `calls` and `count`. */
+typedef struct {
+    ngx_thread_task_t    thread;
+    rt_core_t           *core;
+    rt_call_t           *calls[RT_BATCH_MAX];
+    size_t               count;
+    ngx_realtime_task_t *tasks; /* whose calls these are, in order; loop only */
+    unsigned             out:1;
+} ngx_realtime_drain_t;
+
+
+typedef struct {
+    ngx_realtime_task_t *first; /* writes that wait; none does unless a drain is out */
+    ngx_realtime_task_t *last;
+    ngx_realtime_drain_t drain;
+    ngx_event_t          hold;
+    ngx_connection_t     hold_connection; /* debug lines of a timer read its descriptor */
+} ngx_realtime_tasks_t;
+
+
+static ngx_int_t ngx_realtime_task_post_read(ngx_realtime_task_t *task);
+static ngx_int_t ngx_realtime_task_post_write(ngx_realtime_task_t *task);
+static void      ngx_realtime_task_run(void *data, ngx_log_t *log);
+static void      ngx_realtime_task_on_run(ngx_event_t *event);
+static ngx_int_t ngx_realtime_task_drain_start(void);
+static void      ngx_realtime_task_drain_run(void *data, ngx_log_t *log);
+static void      ngx_realtime_task_on_drain(ngx_event_t *event);
+static void      ngx_realtime_task_finish(ngx_realtime_task_t *task);
+static void      ngx_realtime_task_log(rt_call_t *call);
+static void      ngx_realtime_task_hold(void);
+static void      ngx_realtime_task_on_hold(ngx_event_t *event);
+
+
+/* one worker's, empty after the fork */
+static ngx_realtime_tasks_t ngx_realtime_tasks;
+
+
+ngx_realtime_task_t *
+ngx_realtime_task_post(rt_call_t *call, ngx_realtime_task_done_pt done, void *data)
+{
+    ngx_int_t              rc;
+    ngx_realtime_task_t   *task;
+    ngx_realtime_worker_t *worker = ngx_realtime_worker;
+
+    if (worker->tasks >= NGX_REALTIME_TASKS_MAX) {
+        return NULL;
+    }
+
+    task = ngx_calloc(sizeof(ngx_realtime_task_t), worker->log);
+    if (task == NULL) {
+        return NULL;
+    }
+
+    task->core = worker->core;
+    task->call = call;
+    task->done = done;
+    task->data = data;
+
+    if (call->op->kind == RT_OP_WRITE) {
+        rc = ngx_realtime_task_post_write(task);
+
+    } else {
+        rc = ngx_realtime_task_post_read(task);
+    }
+
+    if (rc != NGX_OK) {
+        ngx_free(task);
+        return NULL;
+    }
+
+    worker->tasks++;
+    ngx_realtime_task_hold();
+
+    return task;
+}
+
+
+void
+ngx_realtime_task_let_go(ngx_realtime_task_t *task)
+{
+    task->data = NULL;
+}
+
+
+static ngx_int_t
+ngx_realtime_task_post_read(ngx_realtime_task_t *task)
+{
+    task->thread.ctx = task;
+    task->thread.handler = ngx_realtime_task_run;
+    task->thread.event.data = task;
+    task->thread.event.handler = ngx_realtime_task_on_run;
+
+    return ngx_thread_task_post(ngx_realtime_worker->conf->thread_pool, &task->thread);
+}
+
+
+/* worker thread: touches the call alone */
+static void
+ngx_realtime_task_run(void *data, ngx_log_t *log)
+{
+    ngx_realtime_task_t *task = data;
+
+    (void) log;
+
+    rt_core_run(task->core, task->call);
+}
+
+
+/* event loop: runs once for each posted read (never, if the worker exits first) */
+static void
+ngx_realtime_task_on_run(ngx_event_t *event)
+{
+    ngx_realtime_task_finish(event->data);
+}
+
+
+static ngx_int_t
+ngx_realtime_task_post_write(ngx_realtime_task_t *task)
+{
+    ngx_realtime_tasks_t *tasks = &ngx_realtime_tasks;
+
+    if (tasks->first == NULL) {
+        tasks->first = task;
+
+    } else {
+        tasks->last->next = task;
+    }
+
+    tasks->last = task;
+
+    if (tasks->drain.out) {
+        return NGX_OK;
+    }
+
+    /* without a drain none was waiting, so this task is the whole list */
+
+    if (ngx_realtime_task_drain_start() != NGX_OK) {
+        tasks->first = NULL;
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* Sends the first of the waiting writes to the thread pool; on failure they go on waiting. */
+static ngx_int_t
+ngx_realtime_task_drain_start(void)
+{
+    ngx_realtime_task_t  *task, *last;
+    ngx_realtime_drain_t *drain = &ngx_realtime_tasks.drain;
+
+    last = NULL;
+    drain->count = 0;
+
+    for (task = ngx_realtime_tasks.first; task != NULL && drain->count < RT_BATCH_MAX;
+         task = task->next)
+    {
+        drain->calls[drain->count++] = task->call;
+        last = task;
+    }
+
+    if (last == NULL) {
+        return NGX_OK;
+    }
+
+    drain->core = ngx_realtime_worker->core;
+    drain->thread.ctx = drain;
+    drain->thread.handler = ngx_realtime_task_drain_run;
+    drain->thread.event.data = drain;
+    drain->thread.event.handler = ngx_realtime_task_on_drain;
+
+    if (ngx_thread_task_post(ngx_realtime_worker->conf->thread_pool, &drain->thread) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    drain->out = 1;
+    drain->tasks = ngx_realtime_tasks.first;
+    ngx_realtime_tasks.first = task;
+    last->next = NULL;
+
+    return NGX_OK;
+}
+
+
+/* worker thread: touches the drain's calls alone */
+static void
+ngx_realtime_task_drain_run(void *data, ngx_log_t *log)
+{
+    ngx_realtime_drain_t *drain = data;
+
+    (void) log;
+
+    rt_core_run_batch(drain->core, drain->calls, drain->count);
+}
+
+
+/* event loop: the group is committed, or failed as a whole */
+static void
+ngx_realtime_task_on_drain(ngx_event_t *event)
+{
+    ngx_realtime_task_t  *task, *next, *failed;
+    ngx_realtime_drain_t *drain = event->data;
+
+    task = drain->tasks;
+    failed = NULL;
+    drain->tasks = NULL;
+    drain->out = 0;
+
+    /* the next group first: it commits while this one is answered */
+
+    if (ngx_realtime_task_drain_start() != NGX_OK) {
+        failed = ngx_realtime_tasks.first;
+        ngx_realtime_tasks.first = NULL;
+    }
+
+    for (/* void */; task != NULL; task = next) {
+        next = task->next;
+        ngx_realtime_task_finish(task);
+    }
+
+    for (/* void */; failed != NULL; failed = next) {
+        next = failed->next;
+        failed->call->status =
+            rt_error_set(&failed->call->error, RT_UNAVAILABLE, "The server is busy, try again");
+        ngx_realtime_task_finish(failed);
+    }
+}
+
+
+static void
+ngx_realtime_task_finish(ngx_realtime_task_t *task)
+{
+    rt_emit_t *emit;
+    rt_call_t *call = task->call;
+
+    task->done(call, task->data);
+
+    for (emit = call->emits; emit != NULL; emit = emit->next) {
+        ngx_realtime_hub_emit(emit);
+    }
+
+    ngx_realtime_task_log(call);
+
+    rt_call_destroy(call);
+    ngx_free(task);
+
+    ngx_realtime_worker->tasks--;
+
+    if (ngx_realtime_worker->tasks == 0) {
+        ngx_del_timer(&ngx_realtime_tasks.hold);
+    }
+}
+
+
+static void
+ngx_realtime_task_log(rt_call_t *call)
+{
+    char text[RT_ERROR_TEXT_MAX * 2];
+
+    if (call->status == RT_ERROR || call->status == RT_NO_MEMORY) {
+        rt_log_escape(text, sizeof(text), rt_str_c(call->error.text));
+
+        ngx_log_error(NGX_LOG_ERR, ngx_realtime_worker->log, 0, "realtime: %s failed: %s",
+            call->op->name, text);
+
+    } else if (call->log_line.len != 0) {
+        ngx_log_error(NGX_LOG_INFO, ngx_realtime_worker->log, 0, "%*s", call->log_line.len,
+            call->log_line.data);
+    }
+}
+
+
+static void
+ngx_realtime_task_hold(void)
+{
+    ngx_event_t *hold = &ngx_realtime_tasks.hold;
+
+    if (hold->timer_set) {
+        return;
+    }
+
+    ngx_realtime_tasks.hold_connection.fd = (ngx_socket_t) -1;
+
+    hold->handler = ngx_realtime_task_on_hold;
+    hold->data = &ngx_realtime_tasks.hold_connection;
+    hold->log = ngx_realtime_worker->log;
+
+    ngx_add_timer(hold, NGX_REALTIME_TASKS_HOLD_MS);
+}
+
+
+static void
+ngx_realtime_task_on_hold(ngx_event_t *event)
+{
+    ngx_add_timer(event, NGX_REALTIME_TASKS_HOLD_MS);
+}
