@@ -34,7 +34,7 @@ static void *rt_arena_grow(rt_arena_t *arena, size_t bytes);
 rt_arena_t *
 rt_arena_create(size_t block_bytes)
 {
-    rt_arena_t  *arena;
+    rt_arena_t *arena;
 
     if (block_bytes == 0) {
         block_bytes = RT_ARENA_BLOCK_DEFAULT;
@@ -61,7 +61,7 @@ rt_arena_create(size_t block_bytes)
 void
 rt_arena_destroy(rt_arena_t *arena)
 {
-    rt_arena_block_t  *block, *next;
+    rt_arena_block_t *block, *next;
 
     if (arena == NULL) {
         return;
@@ -79,7 +79,7 @@ rt_arena_destroy(rt_arena_t *arena)
 void *
 rt_arena_alloc(rt_arena_t *arena, size_t bytes)
 {
-    void  *p;
+    void *p;
 
     if (bytes > PTRDIFF_MAX - 2 * RT_ARENA_ROUND(sizeof(rt_arena_block_t))) {
         return NULL;
@@ -101,7 +101,7 @@ rt_arena_alloc(rt_arena_t *arena, size_t bytes)
 void *
 rt_arena_calloc(rt_arena_t *arena, size_t bytes)
 {
-    void  *p;
+    void *p;
 
     p = rt_arena_alloc(arena, bytes);
     if (p != NULL) {
@@ -115,7 +115,7 @@ rt_arena_calloc(rt_arena_t *arena, size_t bytes)
 rt_str_t
 rt_arena_str(rt_arena_t *arena, rt_str_t s)
 {
-    char  *copy;
+    char *copy;
 
     copy = (s.len == SIZE_MAX) ? NULL : rt_arena_alloc(arena, s.len + 1);
     if (copy == NULL) {
@@ -135,9 +135,9 @@ rt_arena_str(rt_arena_t *arena, rt_str_t s)
 rt_str_t
 rt_arena_printf(rt_arena_t *arena, const char *format, ...)
 {
-    int      n;
-    char    *text;
-    va_list  args;
+    int     n;
+    char   *text;
+    va_list args;
 
     va_start(args, format);
     n = vsnprintf(NULL, 0, format, args);
@@ -165,8 +165,8 @@ rt_arena_printf(rt_arena_t *arena, const char *format, ...)
 static void *
 rt_arena_grow(rt_arena_t *arena, size_t bytes)
 {
-    size_t             header, size;
-    rt_arena_block_t  *block;
+    size_t            header, size;
+    rt_arena_block_t *block;
 
     header = RT_ARENA_ROUND(sizeof(rt_arena_block_t));
     size = header + bytes;

@@ -12,8 +12,8 @@
 void *
 rt_buf_reserve(rt_buf_t *buf, size_t bytes)
 {
-    char    *data;
-    size_t   size;
+    char  *data;
+    size_t size;
 
     if (buf->failed) {
         return NULL;
@@ -54,7 +54,7 @@ rt_buf_reserve(rt_buf_t *buf, size_t bytes)
 void
 rt_buf_append(rt_buf_t *buf, const void *data, size_t bytes)
 {
-    void  *p;
+    void *p;
 
     if (bytes == 0) {
         return;
@@ -80,8 +80,8 @@ rt_buf_append_str(rt_buf_t *buf, rt_str_t s)
 void
 rt_buf_append_int(rt_buf_t *buf, int64_t n)
 {
-    char      text[20], *p;
-    uint64_t  rest;
+    char     text[20], *p;
+    uint64_t rest;
 
     /* the negative of INT64_MIN is no int64_t, but it is a uint64_t */
     rest = (n < 0) ? 0 - (uint64_t) n : (uint64_t) n;
@@ -103,13 +103,13 @@ rt_buf_append_int(rt_buf_t *buf, int64_t n)
 void
 rt_buf_append_json_string(rt_buf_t *buf, rt_str_t s)
 {
-    int          n;
-    size_t       i, start;
-    char         escape[7];
-    const char  *p;
+    int         n;
+    size_t      i, start;
+    char        escape[7];
+    const char *p;
 
-    static const char  plain[] = "\"\\\b\f\n\r\t";
-    static const char  letter[] = "\"\\bfnrt";
+    static const char plain[] = "\"\\\b\f\n\r\t";
+    static const char letter[] = "\"\\bfnrt";
 
     rt_buf_append(buf, "\"", 1);
     start = 0;

@@ -8,15 +8,14 @@
 
 
 static rt_status_t rt_digest(uint8_t *out, const EVP_MD *md, rt_str_t data);
-static size_t      rt_base64_encode(char *out, const void *data, size_t bytes,
-         const char *alphabet);
-static int         rt_base64_value(unsigned char c);
+static size_t rt_base64_encode(char *out, const void *data, size_t bytes, const char *alphabet);
+static int    rt_base64_value(unsigned char c);
 
 
 #define RT_BASE64_COMMON "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
-static const char  rt_base64_standard[] = RT_BASE64_COMMON "+/";
-static const char  rt_base64_url[] = RT_BASE64_COMMON "-_";
+static const char rt_base64_standard[] = RT_BASE64_COMMON "+/";
+static const char rt_base64_url[] = RT_BASE64_COMMON "-_";
 
 
 rt_status_t
@@ -36,7 +35,7 @@ rt_sha1(uint8_t out[20], rt_str_t data)
 rt_status_t
 rt_hmac_sha256(uint8_t out[RT_SHA256_LEN], rt_str_t key, rt_str_t data)
 {
-    unsigned int  len;
+    unsigned int len;
 
     if (key.len > INT_MAX) {
         return RT_ERROR;
@@ -44,7 +43,7 @@ rt_hmac_sha256(uint8_t out[RT_SHA256_LEN], rt_str_t key, rt_str_t data)
 
     /* a key of NULL would mean "the key of the call before" */
     if (HMAC(EVP_sha256(), key.len == 0 ? "" : key.data, (int) key.len,
-             (const unsigned char *) (data.len == 0 ? "" : data.data), data.len, out, &len)
+            (const unsigned char *) (data.len == 0 ? "" : data.data), data.len, out, &len)
         == NULL)
     {
         ERR_clear_error();
@@ -70,10 +69,10 @@ rt_digest(uint8_t *out, const EVP_MD *md, rt_str_t data)
 void
 rt_hex(char *out, const void *data, size_t bytes)
 {
-    size_t          i;
-    const uint8_t  *p;
+    size_t         i;
+    const uint8_t *p;
 
-    static const char  hex[] = "0123456789abcdef";
+    static const char hex[] = "0123456789abcdef";
 
     p = data;
 
@@ -94,7 +93,7 @@ rt_base64url(char *out, const void *data, size_t bytes)
 size_t
 rt_base64(char *out, const void *data, size_t bytes)
 {
-    size_t  len;
+    size_t len;
 
     len = rt_base64_encode(out, data, bytes, rt_base64_standard);
 
@@ -109,9 +108,9 @@ rt_base64(char *out, const void *data, size_t bytes)
 static size_t
 rt_base64_encode(char *out, const void *data, size_t bytes, const char *alphabet)
 {
-    char           *start;
-    uint32_t        group;
-    const uint8_t  *p;
+    char          *start;
+    uint32_t       group;
+    const uint8_t *p;
 
     start = out;
 
@@ -140,10 +139,10 @@ rt_base64_encode(char *out, const void *data, size_t bytes, const char *alphabet
 rt_status_t
 rt_base64_decode(void *out, size_t *out_len, rt_str_t s)
 {
-    int       value;
-    size_t    i, padding;
-    uint8_t  *p;
-    uint32_t  group;
+    int      value;
+    size_t   i, padding;
+    uint8_t *p;
+    uint32_t group;
 
     for (padding = 0; padding < 2 && padding < s.len; padding++) {
         if (s.data[s.len - 1 - padding] != '=') {

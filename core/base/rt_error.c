@@ -53,10 +53,10 @@ rt_status_code(rt_status_t status)
 rt_status_t
 rt_error_set(rt_error_t *error, rt_status_t status, const char *format, ...)
 {
-    int      n;
-    size_t   len;
-    va_list  args;
-    char     text[RT_ERROR_TEXT_MAX];
+    int     n;
+    size_t  len;
+    va_list args;
+    char    text[RT_ERROR_TEXT_MAX];
 
     if (error == NULL) {
         return status;
@@ -91,7 +91,7 @@ rt_error_set(rt_error_t *error, rt_status_t status, const char *format, ...)
 static void
 rt_error_clean(char *text, size_t len)
 {
-    const char  *p, *end;
+    const char *p, *end;
 
     p = text;
     end = text + len;

@@ -19,16 +19,16 @@ static uint64_t rt_id_process(void);
 static uint64_t rt_id_count(void);
 
 
-static _Atomic uint64_t  rt_id_process_state; /* pid << 40 | random; 0: none yet */
-static _Atomic uint64_t  rt_id_count_state;   /* seconds << 24 | counter */
+static _Atomic uint64_t rt_id_process_state; /* pid << 40 | random; 0: none yet */
+static _Atomic uint64_t rt_id_count_state;   /* seconds << 24 | counter */
 
 
 void
 rt_id_make(char out[RT_ID_LEN + 1])
 {
-    int       i;
-    uint8_t   bytes[RT_ID_LEN / 2];
-    uint64_t  process, count;
+    int      i;
+    uint8_t  bytes[RT_ID_LEN / 2];
+    uint64_t process, count;
 
     process = rt_id_process();
     count = rt_id_count();
@@ -53,8 +53,8 @@ rt_id_make(char out[RT_ID_LEN + 1])
 int
 rt_id_valid(rt_str_t s)
 {
-    size_t  i;
-    char    c;
+    size_t i;
+    char   c;
 
     if (s.len != RT_ID_LEN) {
         return 0;
@@ -76,7 +76,7 @@ rt_id_valid(rt_str_t s)
 static uint64_t
 rt_id_process(void)
 {
-    uint64_t  pid, state, fresh;
+    uint64_t pid, state, fresh;
 
     pid = (uint64_t) getpid();
     state = atomic_load(&rt_id_process_state);
@@ -104,7 +104,7 @@ rt_id_process(void)
 static uint64_t
 rt_id_count(void)
 {
-    uint64_t  now, last, next;
+    uint64_t now, last, next;
 
     now = (uint64_t) (rt_time_now_ms() / 1000) << RT_ID_COUNTER_BITS;
     last = atomic_load(&rt_id_count_state);

@@ -54,7 +54,7 @@ rt_json_init(void)
 rt_status_t
 rt_json_parse(rt_str_t text, json_t **out, rt_error_t *error)
 {
-    rt_status_t  status;
+    rt_status_t status;
 
     *out = NULL;
 
@@ -82,9 +82,9 @@ rt_json_parse(rt_str_t text, json_t **out, rt_error_t *error)
 static rt_status_t
 rt_json_check_depth(rt_str_t text, rt_error_t *error)
 {
-    int          in_string;
-    size_t       depth, deepest;
-    const char  *p, *end;
+    int         in_string;
+    size_t      depth, deepest;
+    const char *p, *end;
 
     in_string = 0;
     depth = 0;
@@ -122,7 +122,7 @@ rt_json_check_depth(rt_str_t text, rt_error_t *error)
 
     if (deepest > RT_JSON_DEPTH_MAX) {
         return rt_error_set(error, RT_DECLINED, "JSON nests deeper than %d levels",
-                            RT_JSON_DEPTH_MAX);
+            RT_JSON_DEPTH_MAX);
     }
 
     return RT_OK;
@@ -134,7 +134,7 @@ rt_json_check_depth(rt_str_t text, rt_error_t *error)
 static rt_status_t
 rt_json_load(rt_str_t text, json_t **out)
 {
-    json_error_t  error;
+    json_error_t error;
 
     if (text.len == 0) {
         return RT_INVALID;
@@ -152,8 +152,8 @@ rt_json_load(rt_str_t text, json_t **out)
 static rt_status_t
 rt_json_parse_cleaned(rt_str_t text, json_t **out, rt_error_t *error)
 {
-    rt_status_t        status;
-    rt_json_cleaner_t  cleaner;
+    rt_status_t       status;
+    rt_json_cleaner_t cleaner;
 
     if (text.len == 0) {
         return rt_error_set(error, RT_INVALID, "malformed JSON");
@@ -199,7 +199,7 @@ rt_json_parse_cleaned(rt_str_t text, json_t **out, rt_error_t *error)
 static void
 rt_json_clean(rt_json_cleaner_t *cleaner)
 {
-    const char  *start;
+    const char *start;
 
     while (cleaner->pos < cleaner->end && !cleaner->out.failed) {
 
@@ -218,7 +218,7 @@ rt_json_clean(rt_json_cleaner_t *cleaner)
         do {
             cleaner->pos++;
         } while (cleaner->pos < cleaner->end && *cleaner->pos != '"' && *cleaner->pos != '-'
-                 && (*cleaner->pos < '0' || *cleaner->pos > '9'));
+            && (*cleaner->pos < '0' || *cleaner->pos > '9'));
 
         rt_buf_append(&cleaner->out, start, (size_t) (cleaner->pos - start));
     }
@@ -228,9 +228,9 @@ rt_json_clean(rt_json_cleaner_t *cleaner)
 static void
 rt_json_clean_string(rt_json_cleaner_t *cleaner)
 {
-    int          unit, next;
-    size_t       len;
-    const char  *start;
+    int         unit, next;
+    size_t      len;
+    const char *start;
 
     start = cleaner->pos++;
 
@@ -281,17 +281,17 @@ rt_json_clean_string(rt_json_cleaner_t *cleaner)
 static void
 rt_json_clean_number(rt_json_cleaner_t *cleaner)
 {
-    int          is_real;
-    char        *copy;
-    size_t       len;
-    double       real;
-    const char  *start;
+    int         is_real;
+    char       *copy;
+    size_t      len;
+    double      real;
+    const char *start;
 
     start = cleaner->pos;
     is_real = 0;
 
     while (cleaner->pos < cleaner->end && *cleaner->pos != '\0'
-           && strchr("0123456789+-.eE", *cleaner->pos) != NULL)
+        && strchr("0123456789+-.eE", *cleaner->pos) != NULL)
     {
         is_real |= strchr(".eE", *cleaner->pos) != NULL;
         cleaner->pos++;
@@ -335,8 +335,8 @@ rt_json_clean_number(rt_json_cleaner_t *cleaner)
 static int
 rt_json_unit(const char *pos, const char *end)
 {
-    int   i, value;
-    char  c;
+    int  i, value;
+    char c;
 
     if (end - pos < RT_JSON_UNIT || pos[0] != '\\' || pos[1] != 'u') {
         return -1;
@@ -366,8 +366,8 @@ rt_json_unit(const char *pos, const char *end)
 rt_status_t
 rt_json_dump(const json_t *value, rt_buf_t *buf)
 {
-    int     digits;
-    size_t  start;
+    int    digits;
+    size_t start;
 
     if (value == NULL) { /* what a failed allocation of the caller left */
         return RT_NO_MEMORY;
@@ -377,7 +377,7 @@ rt_json_dump(const json_t *value, rt_buf_t *buf)
     digits = rt_json_real_digits(value, RT_JSON_REAL_DIGITS);
 
     if (json_dump_callback(value, rt_json_write, buf,
-                           JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(digits))
+            JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(digits))
         != 0)
     {
         buf->len = start;
@@ -392,11 +392,11 @@ rt_json_dump(const json_t *value, rt_buf_t *buf)
 static int
 rt_json_real_digits(const json_t *value, int digits)
 {
-    char         text[RT_JSON_REAL_TEXT_MAX];
-    double       real;
-    size_t       i;
-    json_t      *member;
-    const char  *key;
+    char        text[RT_JSON_REAL_TEXT_MAX];
+    double      real;
+    size_t      i;
+    json_t     *member;
+    const char *key;
 
     switch (json_typeof(value)) {
 
@@ -416,14 +416,16 @@ rt_json_real_digits(const json_t *value, int digits)
         break;
 
     case JSON_ARRAY:
-        json_array_foreach(value, i, member) {
+        json_array_foreach(value, i, member)
+        {
             digits = rt_json_real_digits(member, digits);
         }
 
         break;
 
     case JSON_OBJECT:
-        json_object_foreach((json_t *) value, key, member) {
+        json_object_foreach((json_t *) value, key, member)
+        {
             digits = rt_json_real_digits(member, digits);
         }
 
@@ -449,7 +451,7 @@ rt_json_write(const char *data, size_t bytes, void *buf)
 rt_str_t
 rt_json_get_str(const json_t *object, const char *key)
 {
-    json_t  *member;
+    json_t *member;
 
     member = json_object_get(object, key);
 
@@ -466,5 +468,5 @@ rt_json_set_str(json_t *object, const char *key, rt_str_t value)
 {
     /* jansson takes NULL for a missing value, not for an empty one */
     return json_object_set_new(object, key,
-                               json_stringn(value.len == 0 ? "" : value.data, value.len));
+        json_stringn(value.len == 0 ? "" : value.data, value.len));
 }

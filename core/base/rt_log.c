@@ -15,10 +15,10 @@ static size_t rt_log_put(char *out, const char *data, size_t len, int escape);
 void
 rt_log(const rt_log_t *log, rt_log_level_t level, const char *format, ...)
 {
-    int      n;
-    size_t   i, len;
-    va_list  args;
-    char     line[RT_LOG_LINE_MAX];
+    int     n;
+    size_t  i, len;
+    va_list args;
+    char    line[RT_LOG_LINE_MAX];
 
     if (log == NULL || log->write == NULL || level > log->level) {
         return;
@@ -53,10 +53,10 @@ rt_log(const rt_log_t *log, rt_log_level_t level, const char *format, ...)
 char *
 rt_log_escape(char *out, size_t size, rt_str_t s)
 {
-    int          escape;
-    size_t       len, used, need;
-    int32_t      code;
-    const char  *p, *start, *end;
+    int         escape;
+    size_t      len, used, need;
+    int32_t     code;
+    const char *p, *start, *end;
 
     if (size == 0) {
         return out;
@@ -76,7 +76,7 @@ rt_log_escape(char *out, size_t size, rt_str_t s)
 
         len = (size_t) (p - start);
         escape = code < 0x20 || (code >= 0x7f && code <= 0x9f) || code == '\\' || code == '"'
-                 || code == '\'';
+            || code == '\'';
         need = escape ? 4 * len : len;
 
         if (need > size - 1 - used) {
@@ -96,9 +96,9 @@ rt_log_escape(char *out, size_t size, rt_str_t s)
 static size_t
 rt_log_put(char *out, const char *data, size_t len, int escape)
 {
-    size_t  i;
+    size_t i;
 
-    static const char  hex[] = "0123456789abcdef";
+    static const char hex[] = "0123456789abcdef";
 
     if (!escape) {
         memcpy(out, data, len);

@@ -8,8 +8,8 @@
 rt_status_t
 rt_random(void *out, size_t bytes)
 {
-    char     *p;
-    ssize_t   n;
+    char   *p;
+    ssize_t n;
 
     p = out;
 

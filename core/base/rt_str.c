@@ -30,8 +30,8 @@ rt_str_eq(rt_str_t a, rt_str_t b)
 int
 rt_str_eq_secret(rt_str_t a, rt_str_t b)
 {
-    size_t         i;
-    unsigned char  difference;
+    size_t        i;
+    unsigned char difference;
 
     if (a.len != b.len) {
         return 0;
@@ -42,7 +42,7 @@ rt_str_eq_secret(rt_str_t a, rt_str_t b)
     /* volatile reads keep the compiler from leaving the loop at the first difference */
     for (i = 0; i < a.len; i++) {
         difference |= (unsigned char) (((const volatile char *) a.data)[i]
-                                       ^ ((const volatile char *) b.data)[i]);
+            ^ ((const volatile char *) b.data)[i]);
     }
 
     return difference == 0;

@@ -25,7 +25,7 @@ static rt_status_t rt_time_offset(rt_str_t *s, int *minutes);
 int64_t
 rt_time_now_ms(void)
 {
-    struct timespec  now;
+    struct timespec now;
 
     (void) clock_gettime(CLOCK_REALTIME, &now);
 
@@ -36,8 +36,8 @@ rt_time_now_ms(void)
 void
 rt_time_format(char out[RT_TIME_LEN + 1], int64_t time_ms)
 {
-    int      ms, year, month, day;
-    int64_t  days, era, day_of_era, year_of_era, day_of_year;
+    int     ms, year, month, day;
+    int64_t days, era, day_of_era, year_of_era, day_of_year;
 
     time_ms = (time_ms < RT_TIME_MIN_MS) ? RT_TIME_MIN_MS : time_ms;
     time_ms = (time_ms > RT_TIME_MAX_MS) ? RT_TIME_MAX_MS : time_ms;
@@ -70,7 +70,7 @@ rt_time_format(char out[RT_TIME_LEN + 1], int64_t time_ms)
 static char *
 rt_time_put(char *out, int digits, int value, char behind)
 {
-    int  i;
+    int i;
 
     for (i = digits - 1; i >= 0; i--) {
         out[i] = (char) ('0' + value % 10);
@@ -86,7 +86,7 @@ rt_time_put(char *out, int digits, int value, char behind)
 rt_status_t
 rt_time_parse(rt_str_t s, int64_t *time_ms)
 {
-    int  year, month, day, hour, minute, second, ms, offset;
+    int year, month, day, hour, minute, second, ms, offset;
 
     if (rt_time_digits(&s, 4, &year) != RT_OK || rt_time_char(&s, '-') != RT_OK
         || rt_time_digits(&s, 2, &month) != RT_OK || rt_time_char(&s, '-') != RT_OK
@@ -106,7 +106,7 @@ rt_time_parse(rt_str_t s, int64_t *time_ms)
     }
 
     *time_ms = rt_time_days(year, month, day) * RT_TIME_DAY_MS
-               + ((hour * 60 + minute - offset) * 60 + second) * (int64_t) 1000 + ms;
+        + ((hour * 60 + minute - offset) * 60 + second) * (int64_t) 1000 + ms;
 
     return RT_OK;
 }
@@ -116,7 +116,7 @@ rt_time_parse(rt_str_t s, int64_t *time_ms)
 static int64_t
 rt_time_days(int64_t year, int month, int day)
 {
-    int64_t  era, year_of_era, day_of_year;
+    int64_t era, year_of_era, day_of_year;
 
     year -= month <= 2;
     era = (year >= 0 ? year : year - 399) / 400;
@@ -124,14 +124,14 @@ rt_time_days(int64_t year, int month, int day)
     day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
 
     return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year
-           - 719468;
+        - 719468;
 }
 
 
 static int
 rt_time_month_length(int year, int month)
 {
-    static const int  lengths[12] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    static const int lengths[12] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 
     if (month == 2 && year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)) {
         return 29;
@@ -145,7 +145,7 @@ rt_time_month_length(int year, int month)
 static rt_status_t
 rt_time_digits(rt_str_t *s, size_t count, int *value)
 {
-    size_t  i;
+    size_t i;
 
     if (s->len < count) {
         return RT_INVALID;
@@ -186,7 +186,7 @@ rt_time_char(rt_str_t *s, char c)
 static rt_status_t
 rt_time_fraction(rt_str_t *s, int *ms)
 {
-    int  digit, weight;
+    int digit, weight;
 
     *ms = 0;
 
@@ -212,7 +212,7 @@ rt_time_fraction(rt_str_t *s, int *ms)
 static rt_status_t
 rt_time_offset(rt_str_t *s, int *minutes)
 {
-    int  hour, minute, sign;
+    int hour, minute, sign;
 
     *minutes = 0;
 

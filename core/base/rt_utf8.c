@@ -11,10 +11,10 @@ static int rt_utf8_is_blank(int32_t code);
 int32_t
 rt__utf8_next(const char **pos, const char *end)
 {
-    size_t                i, more;
-    int32_t               code;
-    unsigned char         low, high;
-    const unsigned char  *p;
+    size_t               i, more;
+    int32_t              code;
+    unsigned char        low, high;
+    const unsigned char *p;
 
     p = (const unsigned char *) *pos;
 
@@ -70,8 +70,8 @@ rt__utf8_next(const char **pos, const char *end)
 size_t
 rt__utf8_cut(const char *data, size_t len)
 {
-    size_t       back;
-    const char  *p;
+    size_t      back;
+    const char *p;
 
     for (back = 1; back <= 3 && back <= len; back++) {
         p = data + len - back;
@@ -90,8 +90,8 @@ rt__utf8_cut(const char *data, size_t len)
 int
 rt_utf8_valid(rt_str_t s)
 {
-    uint64_t     word;
-    const char  *p, *end;
+    uint64_t    word;
+    const char *p, *end;
 
     if (s.len == 0) {
         return 1;
@@ -123,7 +123,7 @@ rt_utf8_valid(rt_str_t s)
 size_t
 rt_utf8_length(rt_str_t s)
 {
-    size_t  i, length;
+    size_t i, length;
 
     length = 0;
 
@@ -138,9 +138,9 @@ rt_utf8_length(rt_str_t s)
 int
 rt_utf8_has_content(rt_str_t s)
 {
-    int          found;
-    int32_t      code;
-    const char  *p, *end;
+    int         found;
+    int32_t     code;
+    const char *p, *end;
 
     if (s.len == 0) {
         return 0;
@@ -169,7 +169,6 @@ static int
 rt_utf8_is_blank(int32_t code)
 {
     return code == 0x20 || (code >= 0x09 && code <= 0x0d) || code == 0x85 || code == 0xa0
-        || code == 0x1680 || (code >= 0x2000 && code <= 0x200f) || code == 0x2028
-        || code == 0x2029 || code == 0x202f || code == 0x205f || code == 0x2060 || code == 0x3000
-        || code == 0xfeff;
+        || code == 0x1680 || (code >= 0x2000 && code <= 0x200f) || code == 0x2028 || code == 0x2029
+        || code == 0x202f || code == 0x205f || code == 0x2060 || code == 0x3000 || code == 0xfeff;
 }

@@ -19,12 +19,15 @@ void rt_json_init(void);
  *          RT_DECLINED: well-formed JSON (RFC 8259) that we do not take: an unpaired surrogate
  *          escape, \u0000, nesting over RT_JSON_DEPTH_MAX, a number out of double's range. *out is
  *          then the value with U+FFFD in place of such characters and numbers as null, or NULL
- *          when it nests too deep: only for finding out which event to answer.
+ *          when it nests too deep (of such a text only the brackets' balance is checked): only
+ *          for finding out which event to answer.
  *          RT_INVALID: not JSON, or not UTF-8. RT_NO_MEMORY.
  * Integers beyond int64 become reals. Duplicate keys: the last one wins, as in JavaScript. */
 rt_status_t rt_json_parse(rt_str_t text, json_t **out, rt_error_t *error);
 
-/* Compact text of any value, appended to buf. RT_NO_MEMORY on failure. */
+/* Compact text of any value, appended to buf; reals with the fewest digits (15…17) from which all
+ * of the value's reals can be read back. RT_NO_MEMORY on failure, also when value is NULL; buf->len
+ * is then as before. */
 rt_status_t rt_json_dump(const json_t *value, rt_buf_t *buf);
 
 /* Borrowed text of a string member; rt_str_null when absent or not a string. */

@@ -57,7 +57,9 @@ rt_status_t rt_sha1(uint8_t out[20], rt_str_t data); /* only for Sec-WebSocket-A
 size_t rt_base64(char *out, const void *data, size_t bytes);
 
 /* Decodes standard or URL alphabet, padding optional, whitespace refused; out may be the input's
- * own memory (decoding shrinks). RT_INVALID on anything else. */
+ * own memory (decoding shrinks) and holds s.len / 4 * 3 + 2 bytes. Bits that no byte needs at the
+ * end are ignored, as Node does, so two texts may decode to the same bytes. RT_INVALID on anything
+ * else. */
 rt_status_t rt_base64_decode(void *out, size_t *out_len, rt_str_t s);
 
 #endif
