@@ -68,7 +68,7 @@ BUILD_ID   := $(BUILD)/rt_build_id.h
 CORE_OBJS := $(CORE_SRCS:%.c=$(BUILD)/obj/%.o)
 TOOLS     := $(TOOL_SRCS:core/tools/%.c=$(BUILD)/%)
 TESTS     := $(foreach t,$(TEST_SRCS),\
-    $(if $(findstring $(TEST),$(t)),$(t:%.c=$(BUILD)/test/%)))
+    $(if $(findstring $(or $(TEST),rt_),$(t)),$(t:%.c=$(BUILD)/test/%)))
 TOOL_OBJS := $(TOOL_SRCS:%.c=$(BUILD)/obj/%.o)
 TEST_OBJS := $(TEST_SRCS:%.c=$(BUILD)/obj/%.o)
 
