@@ -30,8 +30,9 @@ typedef enum {
 #define RT_WS_HEADER_MAX 10 /* of what a server sends (no mask) */
 
 /* A whole message (TEXT, BINARY: fragments joined, inflated, TEXT checked as UTF-8) or a control
- * frame. `data` points into what was fed or into the reader, until the next call; it may be
- * changed by the caller. For CLOSE: close_code (RT_WS_CLOSE_NO_STATUS when it named none) and data
+ * frame. `data` points into what was fed or into memory of the thread, until the thread's next
+ * rt_ws_read of any reader (clearing the reader does not end it); it may be changed by the
+ * caller. For CLOSE: close_code (RT_WS_CLOSE_NO_STATUS when it named none) and data
  * is the reason. */
 typedef struct {
     rt_ws_opcode_t opcode;
@@ -49,7 +50,7 @@ typedef struct {
     uint64_t left;   /* payload bytes of the current frame still to come */
     uint32_t max_payload;
     uint32_t utf8_state;
-    uint8_t  header[14]; /* an unfinished frame header, or an unfinished control frame's */
+    uint8_t  header[14]; /* of the current frame, its mask at the end */
     uint8_t  header_used;
     uint8_t  step;
     uint8_t  opcode;         /* of the current frame */
@@ -64,6 +65,11 @@ typedef struct {
 
 /* max_payload: of one message, after inflating; bytes. deflate: 1 when negotiated. */
 void rt_ws_reader_init(rt_ws_reader_t *reader, uint32_t max_payload, int deflate);
+
+/* Frees what the calling thread holds: the zlib streams that are made when first needed, and the
+ * message given out last. It may go on using readers. For the end of a thread or process. */
+void rt_ws_thread_clear(void);
+
 void rt_ws_reader_clear(rt_ws_reader_t *reader); /* frees what it holds; reusable after init */
 
 /* Consumes bytes until one message or control frame is whole. Unmasks inside `data`, so the memory
@@ -72,7 +78,8 @@ void rt_ws_reader_clear(rt_ws_reader_t *reader); /* frees what it holds; reusabl
  * returns  RT_OK: *out is set, *consumed says how many bytes were used; call again with the rest.
  *          RT_AGAIN: all consumed, feed more.
  *          RT_INVALID: reader->close_code says why (1002, 1007, 1009); the connection can't go on.
- *          RT_NO_MEMORY */
+ *          RT_NO_MEMORY: as RT_INVALID, with 1011.
+ * After a CLOSE was given out all further bytes are ignored (RT_AGAIN), RFC 6455 1.4. */
 rt_status_t rt_ws_read(rt_ws_reader_t *reader, uint8_t *data, size_t len, size_t *consumed,
     rt_ws_message_t *out);
 
