@@ -1,0 +1,136 @@
+/* What the files of the SQLite store share. Nothing outside core/store includes this. */
+
+#ifndef RT_STORE_SQLITE_H
+#define RT_STORE_SQLITE_H
+
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdatomic.h>
+
+#include "store/rt_store.h"
+
+
+/* The statements that are prepared once per connection; texts in rt_store_sqlite_sql.c. */
+typedef enum {
+    RT_SQL_BEGIN_READ,
+    RT_SQL_BEGIN_WRITE,
+    RT_SQL_COMMIT,
+    RT_SQL_ROOM_GET,
+    RT_SQL_ROOM_FIND_OPEN,
+    RT_SQL_ROOM_ADD,
+    RT_SQL_ROOM_STATE,
+    RT_SQL_ROOM_METADATA,
+    RT_SQL_ROOM_TOUCH,
+    RT_SQL_MESSAGE_ADD,
+    RT_SQL_MESSAGE_GET,
+    RT_SQL_MESSAGE_FIND,
+    RT_SQL_MESSAGES_PAGE,
+    RT_SQL_MESSAGES_BEFORE,
+    RT_SQL_MESSAGES_AFTER,
+    RT_SQL_MESSAGES_COUNT,
+    RT_SQL_READS_FIND,
+    RT_SQL_READS_MARK,
+    RT_SQL_READS_LIST,
+    RT_SQL_READS_MARK_ALL,
+    RT_SQL_UNREAD_COUNT,
+    RT_SQL_COUNT
+} rt_sql_t;
+
+extern const char *const rt_sqlite_sql[RT_SQL_COUNT];
+
+typedef struct rt_sqlite_store_s rt_sqlite_store_t;
+typedef struct rt_sqlite_s       rt_sqlite_t;
+
+/* One connection and its session: one thread at a time. */
+struct rt_sqlite_s {
+    rt_store_session_t session; /* first */
+    rt_sqlite_store_t *store;
+    sqlite3           *db;
+    sqlite3_stmt      *statements[RT_SQL_COUNT];
+    rt_store_mode_t    mode;
+    int                spoiled;
+    uint64_t           busy_since_us;
+    uint32_t           random;
+    rt_buf_t           scratch; /* where documents are written before they are bound */
+    rt_sqlite_t       *next;    /* among the idle readers */
+};
+
+struct rt_sqlite_store_s {
+    rt_store_t      store; /* first */
+    rt_log_t        log;
+    char           *path;
+    pthread_mutex_t write_lock; /* held by the write session */
+    rt_sqlite_t    *writer;
+    pthread_mutex_t readers_lock;
+    rt_sqlite_t    *readers;
+    atomic_int      trouble; /* SQLite's code of what was logged last; 0: it works */
+};
+
+
+/* Opens one connection; the schema is not looked at. RT_UNAVAILABLE with the reason. */
+rt_status_t rt_sqlite_connect(rt_sqlite_store_t *store, rt_sqlite_t **out, rt_error_t *error);
+void        rt_sqlite_disconnect(rt_sqlite_t *db); /* accepts NULL */
+
+/* Creates or brings up to date the tables, in a transaction of its own; several processes may do
+ * so at once. RT_UNAVAILABLE, also for a schema newer than this code, with the reason. */
+rt_status_t rt_sqlite_migrate(rt_sqlite_t *db, rt_error_t *error);
+
+/* The version of the tables that this code writes. */
+#define RT_SQLITE_SCHEMA 1
+
+/* The cached statement, reset and without bindings; NULL when it can't be prepared (then the
+ * session is spoiled, rt_sqlite_failed says what to return). */
+sqlite3_stmt *rt_sqlite_statement(rt_sqlite_t *db, rt_sql_t which);
+
+/* Steps: SQLITE_ROW, SQLITE_DONE, or another code (the statement is then reset). */
+int rt_sqlite_step(sqlite3_stmt *statement);
+
+/* Runs a statement to its end and resets it. RT_CONFLICT: a UNIQUE constraint; the session goes
+ * on. */
+rt_status_t rt_sqlite_run(rt_sqlite_t *db, sqlite3_stmt *statement);
+
+/* The status of SQLite's code, told to the log when it is news; spoils the session. */
+rt_status_t rt_sqlite_failed(rt_sqlite_t *db, int code);
+
+/* Binding: an empty text is bound as NULL; rt_sqlite_bind_text must stay until the reset. */
+void rt_sqlite_bind_text(sqlite3_stmt *statement, int at, rt_str_t text);
+void rt_sqlite_bind_int(sqlite3_stmt *statement, int at, int64_t value);
+
+/* A column's text, copied; rt_str_null for NULL. *failed is set without memory, else untouched. */
+rt_str_t rt_sqlite_text(sqlite3_stmt *statement, int column, rt_arena_t *arena, int *failed);
+
+
+/* The operations, by subject. */
+rt_status_t rt_sqlite_rooms_get(rt_store_session_t *session, rt_arena_t *arena, const rt_str_t *ids,
+    size_t count, rt_room_t **out);
+rt_status_t rt_sqlite_room_find_open(rt_store_session_t *session, rt_arena_t *arena,
+    const rt_room_t *like, rt_room_t **out);
+rt_status_t rt_sqlite_room_add(rt_store_session_t *session, rt_room_t *room);
+rt_status_t rt_sqlite_room_change(rt_store_session_t *session, rt_room_t *room,
+    rt_room_change_t change);
+rt_status_t rt_sqlite_rooms_list(rt_store_session_t *session, rt_arena_t *arena,
+    const rt_room_query_t *query, rt_room_list_t *out);
+rt_status_t rt_sqlite_messages_add(rt_store_session_t *session, rt_message_t **messages,
+    size_t count);
+rt_status_t rt_sqlite_message_get(rt_store_session_t *session, rt_arena_t *arena,
+    const rt_room_t *room, rt_str_t id, rt_message_row_t *out);
+rt_status_t rt_sqlite_message_find(rt_store_session_t *session, rt_arena_t *arena,
+    const rt_room_t *room, rt_str_t sender_id, rt_str_t client_id, rt_message_row_t *out);
+rt_status_t rt_sqlite_messages_list(rt_store_session_t *session, rt_arena_t *arena,
+    const rt_room_t *room, rt_message_range_t range, int64_t at, int64_t limit,
+    rt_message_list_t *out);
+rt_status_t rt_sqlite_messages_count(rt_store_session_t *session, const rt_room_t *room,
+    int64_t *out);
+rt_status_t rt_sqlite_messages_read(rt_store_session_t *session, rt_arena_t *arena,
+    rt_message_reads_t *reads);
+
+/* Rooms are read in the order of these columns, everywhere (rt_store_sqlite_rooms.c). */
+#define RT_SQLITE_ROOM_COLUMNS                                                                     \
+    "key, id, business_id, type, name, is_active, is_archived, seq, unread_count, "                \
+    "last_message_id, last_message, last_message_at, created_at, updated_at, metadata, "           \
+    "user_id, user_name, user_email, owner_id, member_id, priority, assigned_staff_id"
+
+/* Reads the current row. RT_NO_MEMORY. */
+rt_status_t rt_sqlite_room_row(sqlite3_stmt *statement, rt_arena_t *arena, rt_room_t *room);
+
+#endif

@@ -1,0 +1,152 @@
+/* The SQLite store's tables: made at the first start, brought up to date at later ones.
+ *
+ * PRAGMA user_version counts the steps that were done. A step, once released, is never changed:
+ * what is needed later is added as another one. */
+
+#include "store/rt_store_sqlite.h"
+
+
+/* rooms.open_key: what may be open only once (see rt_sqlite_open_key), NULL for closed rooms.
+ * Numbers of type, sender_type and kind: rt_store.h. Times: milliseconds since 1970; 0: none. */
+static const char rt_sqlite_schema_1[] =
+    "CREATE TABLE rooms ("
+    "  key INTEGER PRIMARY KEY,"
+    "  id TEXT NOT NULL UNIQUE,"
+    "  business_id TEXT NOT NULL,"
+    "  type INTEGER NOT NULL,"
+    "  name TEXT,"
+    "  is_active INTEGER NOT NULL,"
+    "  is_archived INTEGER NOT NULL,"
+    "  open_key TEXT UNIQUE,"
+    "  seq INTEGER NOT NULL,"
+    "  unread_count INTEGER NOT NULL,"
+    "  last_message_id TEXT,"
+    "  last_message TEXT,"
+    "  last_message_at INTEGER NOT NULL,"
+    "  created_at INTEGER NOT NULL,"
+    "  updated_at INTEGER NOT NULL,"
+    "  user_id TEXT,"
+    "  user_name TEXT,"
+    "  user_email TEXT,"
+    "  owner_id TEXT,"
+    "  member_id TEXT,"
+    "  priority TEXT,"
+    "  assigned_staff_id TEXT,"
+    "  metadata TEXT NOT NULL) STRICT;"
+
+    "CREATE INDEX rooms_business ON rooms (business_id, last_message_at);"
+    "CREATE INDEX rooms_user ON rooms (user_id, last_message_at) WHERE user_id IS NOT NULL;"
+    "CREATE INDEX rooms_unread ON rooms (business_id) WHERE unread_count > 0;"
+
+    "CREATE TABLE messages ("
+    "  key INTEGER PRIMARY KEY,"
+    "  room INTEGER NOT NULL,"
+    "  seq INTEGER NOT NULL,"
+    "  id TEXT NOT NULL,"
+    "  sender_type INTEGER NOT NULL,"
+    "  sender_id TEXT,"
+    "  client_id TEXT,"
+    "  kind INTEGER NOT NULL,"
+    "  is_read INTEGER NOT NULL,"
+    "  read_at INTEGER NOT NULL,"
+    "  created_at INTEGER NOT NULL,"
+    "  updated_at INTEGER NOT NULL,"
+    "  doc TEXT NOT NULL) STRICT;"
+
+    "CREATE UNIQUE INDEX messages_seq ON messages (room, seq);"
+    "CREATE UNIQUE INDEX messages_id ON messages (id);"
+    "CREATE UNIQUE INDEX messages_client ON messages (room, sender_id, client_id)"
+    "  WHERE client_id IS NOT NULL;"
+    "CREATE INDEX messages_unread ON messages (room, seq, sender_type) WHERE is_read = 0;";
+
+static const char *const rt_sqlite_schema[RT_SQLITE_SCHEMA] = {rt_sqlite_schema_1};
+
+
+static rt_status_t
+rt_sqlite_schema_failed(rt_sqlite_t *db, const char *doing, rt_error_t *error)
+{
+    return rt_error_set(error, RT_UNAVAILABLE, "sqlite: can't %s \"%s\": %s", doing,
+        db->store->path, sqlite3_errmsg(db->db));
+}
+
+
+static int
+rt_sqlite_schema_version(rt_sqlite_t *db)
+{
+    int           version;
+    sqlite3_stmt *statement;
+
+    version = -1;
+
+    if (sqlite3_prepare_v2(db->db, "PRAGMA user_version", -1, &statement, NULL) == SQLITE_OK) {
+        if (sqlite3_step(statement) == SQLITE_ROW) {
+            version = sqlite3_column_int(statement, 0);
+        }
+
+        sqlite3_finalize(statement);
+    }
+
+    return version;
+}
+
+
+/* Inside a write transaction, so that no other process does the same meanwhile. */
+static rt_status_t
+rt_sqlite_schema_raise(rt_sqlite_t *db, rt_error_t *error)
+{
+    int  version;
+    char sql[64];
+
+    version = rt_sqlite_schema_version(db);
+    if (version < 0) {
+        return rt_sqlite_schema_failed(db, "read", error);
+    }
+
+    if (version > RT_SQLITE_SCHEMA) {
+        return rt_error_set(error, RT_UNAVAILABLE,
+            "sqlite: \"%s\" was written by a newer version (schema %d, this one "
+            "knows up to %d)",
+            db->store->path, version, RT_SQLITE_SCHEMA);
+    }
+
+    for (; version < RT_SQLITE_SCHEMA; version++) {
+        if (sqlite3_exec(db->db, rt_sqlite_schema[version], NULL, NULL, NULL) != SQLITE_OK) {
+            return rt_sqlite_schema_failed(db, "make tables in", error);
+        }
+    }
+
+    sqlite3_snprintf(sizeof(sql), sql, "PRAGMA user_version = %d", RT_SQLITE_SCHEMA);
+
+    if (sqlite3_exec(db->db, sql, NULL, NULL, NULL) != SQLITE_OK) {
+        return rt_sqlite_schema_failed(db, "write", error);
+    }
+
+    return RT_OK;
+}
+
+
+rt_status_t
+rt_sqlite_migrate(rt_sqlite_t *db, rt_error_t *error)
+{
+    rt_status_t status;
+
+    if (rt_sqlite_schema_version(db) == RT_SQLITE_SCHEMA) {
+        return RT_OK;
+    }
+
+    if (sqlite3_exec(db->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK) {
+        return rt_sqlite_schema_failed(db, "lock", error);
+    }
+
+    status = rt_sqlite_schema_raise(db, error);
+
+    if (status == RT_OK && sqlite3_exec(db->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK) {
+        status = rt_sqlite_schema_failed(db, "write", error);
+    }
+
+    if (status != RT_OK && !sqlite3_get_autocommit(db->db)) {
+        sqlite3_exec(db->db, "ROLLBACK", NULL, NULL, NULL);
+    }
+
+    return status;
+}

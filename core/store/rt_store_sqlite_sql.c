@@ -1,0 +1,70 @@
+/* The SQLite store's tables and statements.
+ *
+ * A message's document is kept as text without what changes: seq, isRead, readAt and updatedAt are
+ * columns and joined to it when it is read (rt_message_write_tail). A room has no document text of
+ * its own: its members are columns, but for metadata. */
+
+#include "store/rt_store_sqlite.h"
+
+
+#define RT_SQLITE_MESSAGE_COLUMNS "id, seq, kind, created_at, is_read, read_at, updated_at, doc"
+
+/* Whose messages a reader marks: ?2 is rt_reads_t, ?3 the reader. */
+#define RT_SQLITE_READS                                                                            \
+    "(CASE ?2 WHEN 0 THEN sender_type = 0 WHEN 1 THEN sender_type <> 0 "                           \
+    "ELSE sender_id IS NOT ?3 END)"
+
+const char *const rt_sqlite_sql[RT_SQL_COUNT] = {
+    [RT_SQL_BEGIN_READ] = "BEGIN",
+    [RT_SQL_BEGIN_WRITE] = "BEGIN IMMEDIATE",
+    [RT_SQL_COMMIT] = "COMMIT",
+
+    [RT_SQL_ROOM_GET] = "SELECT " RT_SQLITE_ROOM_COLUMNS " FROM rooms WHERE id = ?1",
+    [RT_SQL_ROOM_FIND_OPEN] = "SELECT " RT_SQLITE_ROOM_COLUMNS " FROM rooms WHERE open_key = ?1",
+    [RT_SQL_ROOM_ADD] =
+        "INSERT INTO rooms (id, business_id, type, name, is_active, is_archived, seq, "
+        "unread_count, last_message_id, last_message, last_message_at, created_at, updated_at, "
+        "metadata, user_id, user_name, user_email, owner_id, member_id, priority, "
+        "assigned_staff_id, open_key) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0, NULL, NULL, ?7, ?8, "
+        "?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+    [RT_SQL_ROOM_STATE] = "UPDATE rooms SET is_active = ?2, is_archived = ?3, updated_at = ?4, "
+                          "open_key = ?5 WHERE key = ?1",
+    [RT_SQL_ROOM_METADATA] =
+        "UPDATE rooms SET metadata = ?2, user_name = ?3, user_email = ?4, priority = ?5, "
+        "assigned_staff_id = ?6, updated_at = ?7 WHERE key = ?1",
+    [RT_SQL_ROOM_TOUCH] =
+        "UPDATE rooms SET seq = ?2, unread_count = ?3, last_message_id = ?4, last_message = ?5, "
+        "last_message_at = ?6, updated_at = ?7 WHERE key = ?1",
+
+    [RT_SQL_MESSAGE_ADD] =
+        "INSERT INTO messages (room, seq, id, sender_type, sender_id, client_id, kind, is_read, "
+        "read_at, created_at, updated_at, doc) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, ?8, ?8, "
+        "?9)",
+    [RT_SQL_MESSAGE_GET] =
+        "SELECT " RT_SQLITE_MESSAGE_COLUMNS " FROM messages WHERE id = ?2 AND room = ?1",
+    [RT_SQL_MESSAGE_FIND] =
+        "SELECT " RT_SQLITE_MESSAGE_COLUMNS " FROM messages WHERE room = ?1 AND sender_id = ?2 "
+        "AND client_id = ?3",
+    [RT_SQL_MESSAGES_PAGE] = "SELECT " RT_SQLITE_MESSAGE_COLUMNS
+                             " FROM messages WHERE room = ?1 ORDER BY seq DESC LIMIT ?3 OFFSET ?2",
+    [RT_SQL_MESSAGES_BEFORE] =
+        "SELECT " RT_SQLITE_MESSAGE_COLUMNS
+        " FROM messages WHERE room = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3",
+    [RT_SQL_MESSAGES_AFTER] = "SELECT " RT_SQLITE_MESSAGE_COLUMNS
+                              " FROM messages WHERE room = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3",
+    [RT_SQL_MESSAGES_COUNT] = "SELECT seq FROM rooms WHERE key = ?1",
+
+    [RT_SQL_READS_FIND] =
+        "SELECT key, is_read FROM messages WHERE id = ?4 AND room = ?1 AND " RT_SQLITE_READS,
+    [RT_SQL_READS_MARK] = "UPDATE messages SET is_read = 1, read_at = ?2, updated_at = ?2 "
+                          "WHERE key = ?1",
+    [RT_SQL_READS_LIST] =
+        "SELECT id FROM messages WHERE room = ?1 AND is_read = 0 AND " RT_SQLITE_READS
+        " ORDER BY seq",
+    [RT_SQL_READS_MARK_ALL] =
+        "UPDATE messages SET is_read = 1, read_at = ?4, updated_at = ?4 WHERE room = ?1 AND "
+        "is_read = 0 AND " RT_SQLITE_READS,
+    [RT_SQL_UNREAD_COUNT] =
+        "UPDATE rooms SET unread_count = (SELECT count(*) FROM messages WHERE room = ?1 AND "
+        "is_read = 0 AND sender_type = 0), updated_at = ?2 WHERE key = ?1 RETURNING unread_count",
+};
