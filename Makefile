@@ -4,7 +4,8 @@
 #   make check           unit tests (TEST=name: one)   make test     all tests, as CI does
 #   make lint, make format, make asan, make fuzz, make valgrind, make bench
 #
-# Variants: SANITIZE=address,undefined, NGINX_SRC=/path/to/nginx-1.26.3, BUILD=/another/dir
+# Variants: SANITIZE=address,undefined, NGINX_SRC=/path/to/nginx-1.26.3, BUILD=/another/dir,
+# V=1 (show whole commands)
 
 VERSION   = 0.1.0
 SOVERSION = 0
@@ -72,6 +73,11 @@ TESTS     := $(foreach t,$(TEST_SRCS),\
 TOOL_OBJS := $(TOOL_SRCS:%.c=$(BUILD)/obj/%.o)
 TEST_OBJS := $(TEST_SRCS:%.c=$(BUILD)/obj/%.o)
 
+V ?=
+Q := $(if $(V),,@)
+silent := $(findstring s,$(firstword -$(filter-out --%,$(MAKEFLAGS))))
+say = $(if $(V)$(silent),,@printf '  %-6s %s\n' $(1) $(2))
+
 # Writes $(1) to the target only when it says something new, so that it works as a dependency.
 define write_if_changed
 @mkdir -p $(@D)
@@ -108,7 +114,8 @@ $(BUILD_ID): FORCE
 
 $(BUILD)/obj/%.o: %.c $(BUILD)/cflags | $(BUILD_ID)
 	@mkdir -p $(@D)
-	$(CC) $(RT_CFLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)
+	$(Q)$(CC) $(RT_CFLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/cflags: FORCE
 	$(call write_if_changed,$(CC) $(RT_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS))
@@ -117,7 +124,8 @@ $(BUILD)/sources: FORCE
 	$(call write_if_changed,$(CORE_SRCS))
 
 $(BUILD)/$(LIB_SONAME): $(CORE_OBJS) $(BUILD)/sources
-	$(CC) -shared -Wl,-soname,$(LIB_SONAME) -Wl,-z,nodelete \
+	$(call say,LINK,$@)
+	$(Q)$(CC) -shared -Wl,-soname,$(LIB_SONAME) -Wl,-z,nodelete \
 	    $(if $(SANITIZE),,-Wl,-z,defs) $(RT_LDFLAGS) $(LDFLAGS) \
 	    -o $@.new $(CORE_OBJS) $(LIB_LIBS)
 	@mv -f $@.new $@
@@ -127,14 +135,15 @@ $(LIB): $(BUILD)/$(LIB_SONAME)
 
 $(ARCHIVE): $(CORE_OBJS) $(BUILD)/sources
 	@rm -f $@.new
-	$(AR) rcs $@.new $(CORE_OBJS)
+	$(Q)$(AR) rcs $@.new $(CORE_OBJS)
 	@mv -f $@.new $@
 
 
 # Tools find the library beside themselves (build tree) or where it is installed.
 
 $(TOOLS): $(BUILD)/%: $(BUILD)/obj/core/tools/%.o $(LIB) $(BUILD)/run_path
-	$(CC) $(RT_LDFLAGS) -pie $(LDFLAGS) -o $@.new $< -L$(BUILD) -lrealtime_core $(LIB_LIBS) \
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(RT_LDFLAGS) -pie $(LDFLAGS) -o $@.new $< -L$(BUILD) -lrealtime_core $(LIB_LIBS) \
 	    -Wl,-rpath,'$$ORIGIN:$(LIBDIR)'
 	@mv -f $@.new $@
 
@@ -155,7 +164,8 @@ $(BUILD)/nginx.inputs: FORCE
 
 $(BUILD)/nginx/Makefile: $(BUILD)/nginx.inputs | $(LIB)
 	@rm -rf $(BUILD)/nginx
-	RT_BUILD_DIR='$(build)' CC='$(CC)' NGINX='$(NGINX)' NGINX_SRC='$(NGINX_SRC)' \
+	$(call say,CONF,"nginx's build of the module")
+	$(Q)RT_BUILD_DIR='$(build)' CC='$(CC)' NGINX='$(NGINX)' NGINX_SRC='$(NGINX_SRC)' \
 	    scripts/configure-nginx '$(build)/nginx' dynamic \
 	    '$(OPTIMIZE) $(HARDENING) $(SANFLAGS)' '$(SANFLAGS) -Wl,-z,relro -Wl,-z,now'
 
@@ -166,7 +176,8 @@ $(MODULE): $(BUILD)/nginx/Makefile $(BUILD)/run_path $(MODULE_SRCS) $(MODULE_DEP
 	    done; \
 	fi
 	@rm -f $(BUILD)/nginx/ngx_http_realtime_module.so
-	+LD_RUN_PATH='$$ORIGIN:$(LIBDIR)' $(MAKE) --no-print-directory \
+	$(call say,MODULE,$@)
+	$(Q)+LD_RUN_PATH='$$ORIGIN:$(LIBDIR)' $(MAKE) --no-print-directory $(if $(V),,-s) \
 	    -f '$(build)/nginx/Makefile' -C '$(nginx_tree)' modules
 	@cp $(BUILD)/nginx/ngx_http_realtime_module.so $@.new
 	@mv -f $@.new $@
@@ -176,7 +187,8 @@ $(MODULE): $(BUILD)/nginx/Makefile $(BUILD)/run_path $(MODULE_SRCS) $(MODULE_DEP
 
 $(BUILD)/test/%: $(BUILD)/obj/%.o $(ARCHIVE)
 	@mkdir -p $(@D)
-	$(CC) $(RT_LDFLAGS) $(LDFLAGS) -o $@ $< $(ARCHIVE) \
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(RT_LDFLAGS) $(LDFLAGS) -o $@ $< $(ARCHIVE) \
 	    $(shell pkg-config --libs cmocka) $(LIB_LIBS)
 
 check: $(TESTS)
@@ -222,7 +234,8 @@ $(BUILD)/compile_commands.json: $(BUILD)/cflags $(BUILD)/sources $(BUILD)/nginx.
 
 define put
 @install -d '$(DESTDIR)$(2)'
-install -m $(3) $(1) '$(DESTDIR)$(2)/.$(notdir $(1)).new'
+$(call say,PUT,'$(DESTDIR)$(2)/$(notdir $(1))')
+$(Q)install -m $(3) $(1) '$(DESTDIR)$(2)/.$(notdir $(1)).new'
 @mv -f '$(DESTDIR)$(2)/.$(notdir $(1)).new' '$(DESTDIR)$(2)/$(notdir $(1))'
 
 endef
