@@ -130,13 +130,14 @@ rt_json_check_depth(rt_str_t text, rt_error_t *error)
 
 
 /* jansson's error text quotes the document, so it goes nowhere. That it is empty is how jansson
- * tells of missing memory. */
+ * tells of missing memory, except in its lexer, which calls that an invalid token. */
 static rt_status_t
 rt_json_load(rt_str_t text, json_t **out)
 {
     json_error_t error;
 
-    if (text.len == 0) {
+    /* Outside strings jansson takes a NUL for the end, whatever follows it. */
+    if (text.len == 0 || memchr(text.data, '\0', text.len) != NULL) {
         return RT_INVALID;
     }
 
