@@ -252,6 +252,30 @@ ngx_realtime_http_header(ngx_http_request_t *r, const char *name, ngx_str_t *val
 }
 
 
+ngx_table_elt_t *
+ngx_realtime_http_header_in(ngx_http_request_t *r, const char *lowcase_name)
+{
+    size_t           len;
+    ngx_uint_t       i;
+    ngx_list_part_t *part;
+    ngx_table_elt_t *h;
+
+    len = ngx_strlen(lowcase_name);
+
+    for (part = &r->headers_in.headers.part; part != NULL; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            if (h[i].key.len == len && ngx_strncmp(h[i].lowcase_key, lowcase_name, len) == 0) {
+                return &h[i];
+            }
+        }
+    }
+
+    return NULL;
+}
+
+
 ngx_int_t
 ngx_realtime_http_arg(ngx_http_request_t *r, const char *name, ngx_str_t *value)
 {

@@ -19,12 +19,16 @@ ngx_int_t ngx_realtime_http_error(ngx_http_request_t *r, ngx_uint_t status, rt_s
 /* Adds a response header (both texts must live as long as the request). */
 ngx_int_t ngx_realtime_http_header(ngx_http_request_t *r, const char *name, ngx_str_t *value);
 
+/* The first header of the request of that name (given in lower case), or NULL: for those that
+ * nginx keeps no pointer to. */
+ngx_table_elt_t *ngx_realtime_http_header_in(ngx_http_request_t *r, const char *lowcase_name);
+
 /* 1 when the request has no Origin, or one that realtime_allow_origin allows. */
 ngx_uint_t ngx_realtime_http_origin_allowed(ngx_http_request_t *r);
 
 /* Adds Access-Control-Allow-Origin (reflected), -Credentials, Vary: Origin and, where `expose` is
  * not NULL, -Expose-Headers; nothing for a request without Origin or with one that is not allowed
- * (Vary even then). Called by ngx_realtime_http_send. */
+ * (Vary even then). Called by ngx_realtime_http_send, too: the first call for a request counts. */
 ngx_int_t ngx_realtime_http_cors(ngx_http_request_t *r, const char *expose);
 
 /* Answers an OPTIONS preflight: 204 with the methods and headers allowed. */

@@ -75,9 +75,8 @@ ngx_realtime_http_read_body(ngx_http_request_t *r, size_t max, ngx_realtime_http
     }
 
     if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
-        /* no reference was kept; what follows on the connection can not be told from the body */
+        /* no reference was kept */
         r->main->count++;
-        r->keepalive = 0;
         ngx_realtime_http_body_done(r, reader, rc);
     }
 
@@ -225,7 +224,9 @@ ngx_realtime_http_body_done(ngx_http_request_t *r, ngx_realtime_http_body_t *rea
     r->read_event_handler = ngx_http_block_reading;
 
     if (rc != NGX_OK) {
+        /* the client may still be sending: a plain close would reset the answer away */
         r->keepalive = 0;
+        r->lingering_close = 1;
         reader->body.len = 0;
     }
 

@@ -8,10 +8,9 @@
 #define NGX_REALTIME_CORS_HEADERS_MAX 1024
 
 
-static ngx_table_elt_t *ngx_realtime_http_find(ngx_http_request_t *r, const char *lowcase_name);
-static ngx_uint_t       ngx_realtime_http_origin_match(ngx_str_t *pattern, ngx_str_t *origin);
-static ngx_uint_t       ngx_realtime_http_cors_done(ngx_http_request_t *r);
-static ngx_int_t ngx_realtime_http_preflight_headers(ngx_http_request_t *r, const char *methods);
+static ngx_uint_t ngx_realtime_http_origin_match(ngx_str_t *pattern, ngx_str_t *origin);
+static ngx_uint_t ngx_realtime_http_cors_done(ngx_http_request_t *r);
+static ngx_int_t  ngx_realtime_http_preflight_headers(ngx_http_request_t *r, const char *methods);
 
 
 static ngx_str_t ngx_realtime_http_vary = ngx_string("Origin");
@@ -25,7 +24,7 @@ ngx_realtime_http_origin_allowed(ngx_http_request_t *r)
     ngx_table_elt_t         *origin;
     ngx_realtime_loc_conf_t *lcf;
 
-    origin = ngx_realtime_http_find(r, "origin");
+    origin = ngx_realtime_http_header_in(r, "origin");
     if (origin == NULL) {
         return 1;
     }
@@ -45,30 +44,6 @@ ngx_realtime_http_origin_allowed(ngx_http_request_t *r)
     }
 
     return 0;
-}
-
-
-static ngx_table_elt_t *
-ngx_realtime_http_find(ngx_http_request_t *r, const char *lowcase_name)
-{
-    size_t           len;
-    ngx_uint_t       i;
-    ngx_list_part_t *part;
-    ngx_table_elt_t *h;
-
-    len = ngx_strlen(lowcase_name);
-
-    for (part = &r->headers_in.headers.part; part != NULL; part = part->next) {
-        h = part->elts;
-
-        for (i = 0; i < part->nelts; i++) {
-            if (h[i].key.len == len && ngx_strncmp(h[i].lowcase_key, lowcase_name, len) == 0) {
-                return &h[i];
-            }
-        }
-    }
-
-    return NULL;
 }
 
 
@@ -136,7 +111,7 @@ ngx_realtime_http_cors(ngx_http_request_t *r, const char *expose)
         return NGX_ERROR;
     }
 
-    origin = ngx_realtime_http_find(r, "origin");
+    origin = ngx_realtime_http_header_in(r, "origin");
 
     if (origin == NULL || !ngx_realtime_http_origin_allowed(r)) {
         return NGX_OK;
@@ -198,7 +173,7 @@ ngx_realtime_http_preflight(ngx_http_request_t *r, const char *methods)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ngx_realtime_http_find(r, "origin") != NULL && ngx_realtime_http_origin_allowed(r)
+    if (ngx_realtime_http_header_in(r, "origin") != NULL && ngx_realtime_http_origin_allowed(r)
         && ngx_realtime_http_preflight_headers(r, methods) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -222,7 +197,7 @@ ngx_realtime_http_preflight_headers(ngx_http_request_t *r, const char *methods)
 
     /* with credentials "*" is a name like any other, so what is asked for is reflected */
 
-    asked = ngx_realtime_http_find(r, "access-control-request-headers");
+    asked = ngx_realtime_http_header_in(r, "access-control-request-headers");
 
     if (asked != NULL && asked->value.len != 0 && asked->value.len <= NGX_REALTIME_CORS_HEADERS_MAX)
     {
