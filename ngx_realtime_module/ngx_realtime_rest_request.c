@@ -32,6 +32,8 @@ ngx_realtime_rest_request(ngx_http_request_t *r, const ngx_realtime_route_match_
     json_t    *request;
     ngx_uint_t status;
 
+    request = NULL;
+
     if (body != NULL && body->len != 0) {
         status = ngx_realtime_rest_body(r, body, &request, error);
 
