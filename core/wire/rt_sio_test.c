@@ -206,7 +206,8 @@ test_declined(void **state)
     rt_sio_packet_clear(&packet);
 
     /* 100 arrays in each other */
-    memcpy(deep, "29", 2);
+    deep[0] = '2';
+    deep[1] = '9';
     memset(deep + 2, '[', 100);
     memset(deep + 102, ']', 100);
 

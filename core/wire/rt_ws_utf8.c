@@ -42,6 +42,59 @@ rt_ws_utf8_skip_ascii(const uint8_t *p, const uint8_t *end)
 }
 
 
+static int
+rt_ws_utf8_is_tail(uint8_t byte)
+{
+    return (byte & 0xc0) == 0x80;
+}
+
+
+/* Skips whole well-formed characters while four bytes are left, without the bookkeeping that a cut
+ * one needs: most text that is not ASCII goes this way. What stops it is judged by the caller. */
+static const uint8_t *
+rt_ws_utf8_skip_whole(const uint8_t *p, const uint8_t *end)
+{
+    uint32_t c;
+
+    while (end - p >= 4) {
+        if (p[0] < 0x80) {
+            p = rt_ws_utf8_skip_ascii(p, end);
+
+        } else if (p[0] < 0xe0) {
+            if (p[0] < 0xc2 || !rt_ws_utf8_is_tail(p[1])) {
+                break;
+            }
+
+            p += 2;
+
+        } else if (p[0] < 0xf0) {
+            c = (uint32_t) (p[0] & 0x0f) << 12 | (uint32_t) (p[1] & 0x3f) << 6;
+
+            if (!rt_ws_utf8_is_tail(p[1]) || !rt_ws_utf8_is_tail(p[2]) || c < 0x800
+                || (c >= 0xd800 && c < 0xe000))
+            {
+                break;
+            }
+
+            p += 3;
+
+        } else {
+            c = (uint32_t) (p[0] & 0x0f) << 18 | (uint32_t) (p[1] & 0x3f) << 12;
+
+            if (!rt_ws_utf8_is_tail(p[1]) || !rt_ws_utf8_is_tail(p[2]) || !rt_ws_utf8_is_tail(p[3])
+                || c < 0x10000 || c > 0x10ffff)
+            {
+                break;
+            }
+
+            p += 4;
+        }
+    }
+
+    return p;
+}
+
+
 /* RFC 3629, section 4. */
 static int
 rt_ws_utf8_first(uint8_t byte, rt_ws_utf8_t *next)
@@ -113,6 +166,7 @@ rt__ws_utf8(uint32_t *state, const uint8_t *data, size_t len)
             next.high = RT_WS_UTF8_TAIL_HIGH;
         }
 
+        p = rt_ws_utf8_skip_whole(p, end);
         p = rt_ws_utf8_skip_ascii(p, end);
 
         if (p == end) {
