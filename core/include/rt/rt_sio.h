@@ -29,7 +29,7 @@ typedef struct {
     rt_str_t     *attachments; /* binary parts in order; {"_placeholder":true,"num":n} in data
                                 * stands for them, checked to be in range */
     size_t        attachment_count;
-    void         *memory;      /* private: what nsp and attachments live in */
+    void         *memory; /* private: what nsp and attachments live in */
 } rt_sio_packet_t;
 
 void rt_sio_packet_clear(rt_sio_packet_t *packet); /* frees; accepts a zeroed one */
@@ -41,7 +41,8 @@ typedef struct {
 
 void rt_sio_decoder_clear(rt_sio_decoder_t *decoder);
 
-/* Decodes one text message (what follows Engine.IO's '4').
+/* Decodes one text message (what follows Engine.IO's '4'), which is valid UTF-8: both transports
+ * check it. *out owns what it holds: nothing in it points into text.
  *
  * returns  RT_OK: a whole packet, to be cleared by the caller.
  *          RT_AGAIN: attachments are to come by rt_sio_decode_binary.

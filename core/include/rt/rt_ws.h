@@ -47,7 +47,7 @@ typedef struct {
     uint8_t *buffer; /* the unfinished message, or NULL */
     uint32_t used;
     uint32_t size;
-    uint64_t left;   /* payload bytes of the current frame still to come */
+    uint64_t left; /* payload bytes of the current frame still to come */
     uint32_t max_payload;
     uint32_t utf8_state;
     uint8_t  header[14]; /* of the current frame, its mask at the end */
@@ -56,11 +56,11 @@ typedef struct {
     uint8_t  opcode;         /* of the current frame */
     uint8_t  message_opcode; /* of the fragmented message under way, 0: none */
     uint8_t  mask_at;
-    uint8_t  fin : 1;
-    uint8_t  compressed : 1; /* the message under way has RSV1 */
-    uint8_t  deflate : 1;    /* negotiated */
-    uint16_t close_code;     /* after RT_INVALID: what to answer with */
-    uint8_t *control;        /* an unfinished control frame's payload, or NULL */
+    uint8_t  fin:1;
+    uint8_t  compressed:1; /* the message under way has RSV1 */
+    uint8_t  deflate:1;    /* negotiated */
+    uint16_t close_code;   /* after RT_INVALID: what to answer with */
+    uint8_t *control;      /* an unfinished control frame's payload, or NULL */
 } rt_ws_reader_t;
 
 /* max_payload: of one message, after inflating; bytes. deflate: 1 when negotiated. */
