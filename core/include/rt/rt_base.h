@@ -24,9 +24,8 @@ typedef struct {
     size_t      len;
 } rt_str_t;
 
-#define rt_str(literal)                                                                            \
-    ((rt_str_t){(literal), sizeof(literal) - 1})
-#define rt_str_null ((rt_str_t){NULL, 0})
+#define rt_str(literal) ((rt_str_t){(literal), sizeof(literal) - 1})
+#define rt_str_null     ((rt_str_t){NULL, 0})
 
 /* For printf: "%.*s". */
 #define RT_STR_ARG(s) (int) (s).len, (s).data
@@ -43,18 +42,18 @@ int rt_str_eq_secret(rt_str_t a, rt_str_t b);
 
 typedef enum {
     RT_OK = 0,
-    RT_AGAIN,         /* an answer, no error: more bytes are needed */
-    RT_DECLINED,      /* an answer, no error: not mine */
-    RT_INVALID,       /* the peer's fault: 400, INVALID */
-    RT_UNAUTHORIZED,  /* 401, UNAUTHORIZED */
-    RT_FORBIDDEN,     /* 403, FORBIDDEN */
-    RT_NOT_FOUND,     /* 404, NOT_FOUND */
-    RT_CONFLICT,      /* 409, CONFLICT */
-    RT_TOO_LARGE,     /* 413, TOO_LARGE */
-    RT_RATE_LIMITED,  /* 429, RATE_LIMITED */
-    RT_UNAVAILABLE,   /* 503, UNAVAILABLE: store or queue; the same request may work later */
-    RT_NO_MEMORY,     /* told to clients as UNAVAILABLE */
-    RT_ERROR          /* our own fault; told to clients as UNAVAILABLE, logged in full */
+    RT_AGAIN,        /* an answer, no error: more bytes are needed */
+    RT_DECLINED,     /* an answer, no error: not mine */
+    RT_INVALID,      /* the peer's fault: 400, INVALID */
+    RT_UNAUTHORIZED, /* 401, UNAUTHORIZED */
+    RT_FORBIDDEN,    /* 403, FORBIDDEN */
+    RT_NOT_FOUND,    /* 404, NOT_FOUND */
+    RT_CONFLICT,     /* 409, CONFLICT */
+    RT_TOO_LARGE,    /* 413, TOO_LARGE */
+    RT_RATE_LIMITED, /* 429, RATE_LIMITED */
+    RT_UNAVAILABLE,  /* 503, UNAVAILABLE: store or queue; the same request may work later */
+    RT_NO_MEMORY,    /* told to clients as UNAVAILABLE */
+    RT_ERROR         /* our own fault; told to clients as UNAVAILABLE, logged in full */
 } rt_status_t;
 
 /* The code that clients read: "FORBIDDEN", …; RT_NO_MEMORY and RT_ERROR give "UNAVAILABLE",
@@ -101,11 +100,11 @@ typedef struct {
     int    failed;
 } rt_buf_t;
 
-void rt_buf_append(rt_buf_t *buf, const void *data, size_t bytes);
-void rt_buf_append_str(rt_buf_t *buf, rt_str_t s);
-void rt_buf_append_int(rt_buf_t *buf, int64_t n); /* decimal */
+void  rt_buf_append(rt_buf_t *buf, const void *data, size_t bytes);
+void  rt_buf_append_str(rt_buf_t *buf, rt_str_t s);
+void  rt_buf_append_int(rt_buf_t *buf, int64_t n); /* decimal */
 /* s as a JSON string with its quotes; s must be valid UTF-8. */
-void rt_buf_append_json_string(rt_buf_t *buf, rt_str_t s);
+void  rt_buf_append_json_string(rt_buf_t *buf, rt_str_t s);
 /* Makes room for `bytes` more; returns where they go (the caller then adds to len), or NULL. */
 void *rt_buf_reserve(rt_buf_t *buf, size_t bytes);
 void  rt_buf_free(rt_buf_t *buf); /* frees and zeroes */

@@ -41,7 +41,7 @@ int rt_utf8_has_content(rt_str_t s);
 /* Fills bytes from the kernel's random generator. RT_ERROR when there is none. */
 rt_status_t rt_random(void *out, size_t bytes);
 
-#define RT_HEX_LEN(bytes) ((bytes) * 2)
+#define RT_HEX_LEN(bytes) (2 * (bytes))
 void rt_hex(char *out, const void *data, size_t bytes); /* lower case, no NUL */
 
 /* base64url without padding (RFC 4648, 5). Returns the length written; out holds
