@@ -48,9 +48,10 @@ typedef struct rt_key_s rt_key_t;
  * or a public key or certificate in PEM, which anyone could sign with. */
 rt_status_t rt_key_create_secret(rt_key_t **out, rt_str_t secret, rt_error_t *error);
 
-/* A PEM public key (BEGIN PUBLIC KEY); the algorithms that its tokens may name follow from it: RS256,
- * RS384 and RS512 for RSA of 2048 bits or more, one of ES256, ES384 and ES512 for the curves P-256,
- * P-384 and P-521. RT_INVALID: anything else, RSA-PSS included, since libjwt 1.x does not verify it. */
+/* A PEM public key (BEGIN PUBLIC KEY); the algorithms that its tokens may name follow from it:
+ * RS256, RS384 and RS512 for RSA of 2048 bits or more, one of ES256, ES384 and ES512 for the curves
+ * P-256, P-384 and P-521. RT_INVALID: anything else, RSA-PSS included, since libjwt 1.x does not
+ * verify it. */
 rt_status_t rt_key_create_pem(rt_key_t **out, rt_str_t pem, rt_error_t *error);
 void        rt_key_destroy(rt_key_t *key); /* accepts NULL; wipes the secret */
 
