@@ -81,8 +81,7 @@ say = $(if $(V)$(silent),,@printf '  %-6s %s\n' $(1) $(2))
 # Writes $(1) to the target only when it says something new, so that it works as a dependency.
 define write_if_changed
 @mkdir -p $(@D)
-@printf '%s\n' '$(1)' > $@.new
-@if cmp -s $@.new $@; then rm -f $@.new; else mv -f $@.new $@; fi
+@printf '%s\n' '$(1)' | cmp -s - $@ || printf '%s\n' '$(1)' > $@
 endef
 
 
