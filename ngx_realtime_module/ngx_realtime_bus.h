@@ -28,15 +28,16 @@ typedef struct {
     /* a worker is gone (its process, its host or the way to it): what was sent to it may be lost */
     void (*on_worker_lost)(void *data, ngx_realtime_worker_id_t worker);
 
-    /* events may have been lost (queue dropped, connection broken and made again): every ordered
-     * channel is to be healed from the store */
+    /* events may have been lost (queue dropped, connection broken and made again, a worker that
+     * ended without a goodbye): every ordered channel is to be healed from the store */
     void (*on_gap)(void *data);
 
     void  *data;
 } ngx_realtime_bus_handlers_t;
 
-/* Called once for a request: with each answer (answer != NULL), then with answer == NULL when all
- * have answered, are gone, or the time is over. Not called any more after cancel. */
+/* Called for a request: with each answer that is not empty (answer != NULL), then once with
+ * answer == NULL when all have answered, are gone, or the time is over. Not called any more after
+ * cancel. */
 typedef void (*ngx_realtime_bus_answer_pt)(void *data, ngx_str_t *answer);
 
 /* Called once: every worker that could publish on the channel knows that we listen (or could not be
@@ -53,10 +54,12 @@ typedef struct {
     void (*unsubscribe)(ngx_realtime_bus_t *bus, ngx_str_t *channel);
 
     /* To every other worker that subscribes the channel; not to ourselves. Sent at the end of this
-     * turn of the event loop, in order. payload is copied. */
+     * turn of the event loop, in order. payload is copied. NGX_ERROR: no memory, or larger than any
+     * queue; then the others are told of a gap, if that can be done. */
     ngx_int_t (*publish)(ngx_realtime_bus_t *bus, ngx_str_t *channel, ngx_str_t *payload);
 
-    /* To one worker, in order with what is published. NGX_DECLINED: no such worker (any more). */
+    /* To one worker, in order with what is published; payload is copied. NGX_DECLINED: no such
+     * worker (any more), or no way to it now; NGX_ERROR: too large, or no memory. */
     ngx_int_t (*send)(ngx_realtime_bus_t *bus, ngx_realtime_worker_id_t to, ngx_str_t *payload);
 
     /* Asks every other worker that subscribes the channel. done is never called from inside. */
@@ -66,9 +69,11 @@ typedef struct {
 
     void (*cancel)(ngx_realtime_bus_t *bus, ngx_realtime_bus_wait_t *wait);
 
-    /* How many other workers are connected. */
+    /* How many other workers are connected, both ways. */
     ngx_uint_t (*peers)(ngx_realtime_bus_t *bus);
 
+    /* In exit_process: says goodbye, so that the others know of no gap, and frees everything. Waits
+     * are dropped without a call. Not from inside a callback of the bus. */
     void (*close)(ngx_realtime_bus_t *bus);
 } ngx_realtime_bus_methods_t;
 
@@ -79,10 +84,15 @@ struct ngx_realtime_bus_s {
     ngx_log_t                         *log;
 };
 
+/* Checks at configuration that the sockets' paths in dir will fit. NGX_ERROR: logged. */
+ngx_int_t ngx_realtime_bus_local_check(ngx_conf_t *cf, ngx_str_t *dir);
+
 /* Unix sockets in `dir` (made by nginx at start, mode 0700, the workers' user): binds
  * <dir>/<id>.sock, dials every other worker it finds there, unlinks sockets that nobody listens
  * on. In init_process. queue_max: unsent bytes per worker, past it the connection is dropped and
- * both sides are told of a gap. NULL: logged. */
+ * both sides are told of a gap (at least 128 KB are granted). All handlers must be set; they are
+ * called from the event loop, never from inside create, publish, send, request or subscribe, and
+ * on_worker_lost only for workers that were met. NULL: logged. */
 ngx_realtime_bus_t *ngx_realtime_bus_local_create(ngx_cycle_t *cycle, ngx_str_t *dir,
     ngx_realtime_worker_id_t self, size_t queue_max,
     const ngx_realtime_bus_handlers_t *handlers);
