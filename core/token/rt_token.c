@@ -1,9 +1,10 @@
 /* JSON Web Tokens (RFC 7519, 7515): from text to an identity.
  *
- * libjwt judges the signature and nothing else: what it lets through differs between its versions
- * (see docs/dependencies.md). The shape of the token is checked before it, so that no NUL, no
- * fourth segment and no stray character reaches it; the algorithm after it, against what the key
- * stands for; and header and claims are read here, from the very text that was signed. */
+ * libjwt judges the signature and nothing else. Left alone, its versions take a public key's text
+ * for an HMAC secret, any token at all under an empty key, and an exp that is no number. The shape
+ * of the token is checked before it, so that no NUL, no fourth segment and no stray character
+ * reaches it; the algorithm after it, against what the key stands for; and header and claims are
+ * read here, from the very text that was signed. */
 
 #include <base/rt_unicode.h>
 #include <errno.h>
