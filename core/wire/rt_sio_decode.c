@@ -471,7 +471,9 @@ rt_sio_decode_binary(rt_sio_decoder_t *decoder, const void *data, size_t len, si
     }
 
     memory = pending->packet.memory;
-    memory->parts[memory->part_count++] = (rt_str_t){copy, len};
+    memory->parts[memory->part_count].data = copy;
+    memory->parts[memory->part_count].len = len;
+    memory->part_count++;
     pending->packet.attachment_count = memory->part_count;
     pending->bytes += len;
 
