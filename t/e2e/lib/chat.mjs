@@ -11,10 +11,10 @@ export class Chat
         this.who = who;
         this.events = [];
         this.waiting = [];
-        const token = who === null ? undefined : who.token ?? who;
+        const token = who !== null && typeof who === 'object' && 'token' in who ? who.token : who;
         const { base, ...rest } = options;
         this.socket = io(`${base || server.url}/realtime`, {
-            auth: token === undefined ? {} : { token },
+            auth: who === null ? {} : { token },
             transports: ['websocket'],
             reconnection: false,
             forceNew: true,

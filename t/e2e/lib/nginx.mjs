@@ -15,7 +15,8 @@ import { SECRET } from './token.mjs';
 export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
 
 // NGINX_BINARY: an nginx with the module linked in (make asan); else the installed one.
-const BINARY = process.env.NGINX_BINARY || 'nginx';
+// Absolute, since a binary upgrade executes it by the same name without looking it up.
+const BINARY = process.env.NGINX_BINARY ? path.resolve(process.env.NGINX_BINARY) : find('nginx');
 const MODULE = process.env.NGINX_BINARY ? null
     : process.env.REALTIME_MODULE || path.join(ROOT, 'build/ngx_http_realtime_module.so');
 
@@ -23,6 +24,12 @@ const MODULE = process.env.NGINX_BINARY ? null
 export const SLOW = Number(process.env.SLOW || (process.env.NGINX_BINARY ? 3 : 1));
 
 const BAD_LOG = /\[(alert|crit|emerg)\]|open socket .*left|AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:/;
+
+function find(name)
+{
+    const dirs = [...(process.env.PATH || '').split(':'), '/usr/sbin', '/usr/local/sbin'];
+    return dirs.map((d) => path.join(d, name)).find((f) => fs.existsSync(f)) || name;
+}
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -93,7 +100,7 @@ export class Server
     // options: workers, main, events, http, server, locations (texts of configuration that are
     // put there; locations replaces the default ones), realtime (directives inside the default
     // realtime locations), secret, env, keepStore (directory of an earlier one), tls, http2,
-    // allowLog (regular expressions of bad lines that this test brings about itself)
+    // daemon (a binary upgrade needs it), allowLog (regular expressions of bad lines that this test brings about itself)
     constructor(options = {})
     {
         this.options = options;
@@ -169,7 +176,7 @@ export class Server
 
         return `
 ${MODULE ? `load_module ${MODULE};` : ''}
-daemon off;
+daemon ${o.daemon ? 'on' : 'off'};
 worker_processes ${workers};
 worker_rlimit_nofile 65536;
 ${this.user ? `user ${this.user.name};` : ''}
@@ -237,7 +244,7 @@ http {
     async waitUp()
     {
         await until(`nginx on port ${this.port} answers`, async () => {
-            if (this.exit) {
+            if (this.exit && !(this.options.daemon && this.exit.code === 0)) {
                 const log = this.logText();
                 fs.rmSync(this.dir, { recursive: true, force: true });
                 throw new Error(`nginx did not start (${JSON.stringify(this.exit)}):\n${log}`);
@@ -279,7 +286,13 @@ http {
 
     signal(name, pid = this.master())
     {
-        process.kill(pid, name);
+        try {
+            process.kill(pid, name);
+        } catch (e) {
+            if (e.code !== 'ESRCH') {
+                throw e;
+            }
+        }
     }
 
     // Reload, and wait until new workers serve. Old ones may still drain: oldWorkers says which.
@@ -335,17 +348,14 @@ http {
             return;
         }
         const problems = [];
-        if (this.child && !this.error) {
-            const pids = [this.pid];
-            try {
-                pids.push(this.master());
-            } catch {
-                // it is gone already
-            }
-            pids.push(...pids.flatMap(childrenOf));
-            if (!await this.end('SIGQUIT', pids, 10000 * SLOW)) {
+        const masters = this.masters();
+        if (masters.length) {
+            const pids = [...masters, ...masters.flatMap(childrenOf)];
+            masters.forEach((pid) => this.signal('SIGQUIT', pid));
+            if (!await this.gone(pids, 10000 * SLOW)) {
                 problems.push(`still running 10 s after QUIT: ${pids.filter(alive)}`);
-                await this.end('SIGKILL', pids, 2000);
+                pids.filter(alive).forEach((pid) => this.signal('SIGKILL', pid));
+                await this.gone(pids, 2000);
             }
         }
         problems.push(...this.badLog());
@@ -358,17 +368,25 @@ http {
         assert.deepEqual(problems, [], 'nginx ended without complaint');
     }
 
-    async end(signal, pids, timeoutMs)
+    // the running master, or both while a binary upgrade is under way
+    masters()
     {
-        for (const pid of signal === 'SIGQUIT' ? pids.slice(0, 2) : pids) {
-            if (alive(pid)) {
-                try {
-                    process.kill(pid, signal);
-                } catch {
-                    // it went in between
-                }
+        const pids = [];
+        for (const name of ['nginx.pid', 'nginx.pid.oldbin']) {
+            try {
+                pids.push(Number(fs.readFileSync(path.join(this.dir, name), 'utf8')));
+            } catch {
+                // there is none
             }
         }
+        if (this.child && !this.exit && !pids.includes(this.pid)) {
+            pids.push(this.pid);
+        }
+        return pids.filter(alive);
+    }
+
+    async gone(pids, timeoutMs)
+    {
         try {
             await until('exit', () => !pids.some(alive), timeoutMs);
             return true;
