@@ -151,8 +151,8 @@ rt_test_not_public(void **state)
         "-----BEGIN PUBLIC KEY-----\n",
         "-----BEGIN PUBLIC KEY-----\n\n-----END PUBLIC KEY-----\n",
         "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
-        "-----BEGIN PUBLIC KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,"
-        "00000000000000000000000000000000\n\nAAAA\n-----END PUBLIC KEY-----\n",
+        "-----BEGIN PUBLIC KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: "
+        "DES-CBC,00\n\nAAAA\n-----END",
         "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
     };
 

@@ -274,7 +274,7 @@ rt_test_names(void **state)
 static void
 rt_test_deep(void **state)
 {
-    char           payload[5000];
+    char           payload[5000], brackets[4001];
     size_t         i, depth;
     rt_error_t     error;
     rt_identity_t *identity;
@@ -285,10 +285,10 @@ rt_test_deep(void **state)
 
     for (i = 0; i < sizeof(depths) / sizeof(depths[0]); i++) {
         depth = depths[i];
-        memcpy(payload, "{\"sub\":\"u\",\"x\":", 15);
-        memset(payload + 15, '[', depth);
-        memset(payload + 15 + depth, ']', depth);
-        memcpy(payload + 15 + 2 * depth, "}", 2);
+        memset(brackets, '[', depth);
+        memset(brackets + depth, ']', depth);
+        brackets[2 * depth] = '\0';
+        (void) snprintf(payload, sizeof(payload), "{\"sub\":\"u\",\"x\":%s}", brackets);
 
         assert_int_equal(rt_test_verify(payload, 0, &identity, &error),
             depth < RT_JSON_DEPTH_MAX ? RT_OK : RT_UNAUTHORIZED);
