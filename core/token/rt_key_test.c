@@ -12,6 +12,12 @@
 #include <token/rt_token_sign.h>
 
 
+/* Must fail without asking the terminal for a password. */
+static const char rt_test_encrypted[] =
+    "-----BEGIN PUBLIC KEY-----\nProc-Type: 4,ENCRYPTED\n"
+    "DEK-Info: AES-128-CBC,00000000000000000000000000000000\n\nAAAA\n-----END PUBLIC KEY-----\n";
+
+
 static void
 rt_test_secret(void **state)
 {
@@ -151,8 +157,7 @@ rt_test_not_public(void **state)
         "-----BEGIN PUBLIC KEY-----\n",
         "-----BEGIN PUBLIC KEY-----\n\n-----END PUBLIC KEY-----\n",
         "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
-        "-----BEGIN PUBLIC KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: "
-        "DES-CBC,00\n\nAAAA\n-----END",
+        rt_test_encrypted,
         "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
     };
 
