@@ -17,6 +17,7 @@ typedef struct {
     u_char      *data;
     size_t       len;
     size_t       size;
+    ngx_uint_t   heard;    /* published messages */
     ngx_uint_t   gaps;
     ngx_uint_t   lost;
 } ngx_http_bus_test_log_t;

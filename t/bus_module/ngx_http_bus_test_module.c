@@ -154,6 +154,8 @@ ngx_http_bus_test_on_publish(void *data, ngx_str_t *channel, ngx_str_t *payload)
 {
     ngx_str_t  head;
 
+    ngx_http_bus_test_log.heard++;
+
     head = *payload;
     head.len = ngx_min(head.len, 40);
 

@@ -96,10 +96,10 @@ ngx_http_bus_test_info(ngx_http_request_t *r, ngx_realtime_bus_t *bus)
 
     p = ngx_snprintf(text, sizeof(text),
                      "{\"id\":\"%016xL\",\"pid\":%P,\"peers\":%ui,\"gaps\":%ui,\"lost\":%ui,"
-                     "\"connections\":%ui}",
+                     "\"heard\":%ui,\"connections\":%ui}",
                      (int64_t) bus->self, ngx_pid, bus->methods->peers(bus),
                      ngx_http_bus_test_log.gaps, ngx_http_bus_test_log.lost,
-                     ngx_realtime_limits_connections());
+                     ngx_http_bus_test_log.heard, ngx_realtime_limits_connections());
 
     return ngx_http_bus_test_answer(r, NGX_HTTP_OK, text, (size_t) (p - text));
 }
