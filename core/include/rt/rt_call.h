@@ -83,6 +83,8 @@ struct rt_call_s {
     int64_t     last_seq;    /* room.join: where its history ends */
     int64_t     total;       /* lists: all that match, for X-Total-Count; else -1 */
     rt_str_t    log_line;    /* a line for the info log when it succeeded, or empty */
+
+    struct rt_store_session_s *session; /* private: what the operation works in */
 };
 
 /* A call with an arena of its own. identity gets one more reference; request is stolen, also on

@@ -1,0 +1,221 @@
+/* Running calls: a session of the store around them, who may call what, and what becomes of them
+ * when the store fails. */
+
+#include <stdlib.h>
+
+#include "chat/rt_chat.h"
+
+
+rt_status_t
+rt_core_check_store(rt_str_t store_uri, rt_error_t *error)
+{
+    return rt_store_check(store_uri, error);
+}
+
+
+rt_status_t
+rt_core_open(rt_core_t **out, const rt_core_options_t *options, rt_error_t *error)
+{
+    rt_core_t  *core;
+    rt_status_t status;
+
+    core = calloc(1, sizeof(rt_core_t));
+    if (core == NULL) {
+        return rt_error_set(error, RT_NO_MEMORY, "no memory");
+    }
+
+    core->log = options->log;
+
+    status = rt_store_open(&core->store, options->store_uri, &options->log, error);
+    if (status != RT_OK) {
+        free(core);
+        return status;
+    }
+
+    *out = core;
+
+    return RT_OK;
+}
+
+
+void
+rt_core_close(rt_core_t *core)
+{
+    if (core != NULL) {
+        rt_store_close(core->store);
+        free(core);
+    }
+}
+
+
+static const rt_op_entry_t *
+rt_core_entry(const rt_call_t *call)
+{
+    return (const rt_op_entry_t *) call->op;
+}
+
+
+/* Roles come before everything else: who may not call is not told what exists. */
+static rt_status_t
+rt_core_admit(rt_call_t *call)
+{
+    uint32_t roles;
+
+    roles = rt_core_entry(call)->roles;
+
+    if (roles == RT_ROLES_HOST) {
+        return RT_OK;
+    }
+
+    if (call->identity == NULL) {
+        return rt_call_fail(call, RT_UNAUTHORIZED, "Authentication is required");
+    }
+
+    if ((roles & 1u << call->identity->role) == 0) {
+        return rt_call_fail(call, RT_FORBIDDEN, "Your role may not do this");
+    }
+
+    return RT_OK;
+}
+
+
+/* Sets what a failed call shows, and takes back what it had prepared. */
+static void
+rt_core_settle(rt_call_t *call, rt_status_t status)
+{
+    call->status = status;
+    call->session = NULL;
+
+    if (status == RT_OK) {
+        return;
+    }
+
+    call->created = 0;
+    call->emits = NULL;
+    call->emits_last = &call->emits;
+    call->log_line = rt_str_null;
+
+    if (status != RT_CONFLICT) {
+        call->reply = rt_str_null;
+    }
+
+    if (call->error.status != status) {
+        rt_call_store_failed(call, status);
+    }
+}
+
+
+void
+rt_core_run(rt_core_t *core, rt_call_t *call)
+{
+    rt_status_t           status, ended;
+    rt_store_session_t   *session;
+    const rt_store_ops_t *ops;
+
+    if (call->op->kind == RT_OP_WRITE) {
+        rt_core_run_batch(core, &call, 1);
+        return;
+    }
+
+    status = rt_core_admit(call);
+    if (status != RT_OK) {
+        rt_core_settle(call, status);
+        return;
+    }
+
+    ops = core->store->ops;
+
+    status = ops->begin(core->store, RT_STORE_READ, &session);
+    if (status != RT_OK) {
+        rt_core_settle(call, status);
+        return;
+    }
+
+    call->session = session;
+    status = call->op->run(core, call);
+    ended = ops->end(session, 1);
+
+    rt_core_settle(call, status == RT_OK ? ended : status);
+}
+
+
+/* Runs what stands together and is of one operation; returns how many. A call that failed halfway,
+ * other than by a refusal, must not leave the half behind. */
+static size_t
+rt_core_run_group(rt_core_t *core, rt_call_t **calls, size_t count)
+{
+    size_t               i, n;
+    const rt_op_entry_t *entry;
+
+    n = 1;
+    entry = rt_core_entry(calls[0]);
+
+    if (entry->run_many == NULL) {
+        calls[0]->status = entry->op.run(core, calls[0]);
+
+    } else {
+        while (n < count && calls[n]->op == calls[0]->op) {
+            n++;
+        }
+
+        entry->run_many(core, calls, n);
+    }
+
+    for (i = 0; i < n; i++) {
+        if (calls[i]->status >= RT_UNAVAILABLE) {
+            core->store->ops->spoil(calls[i]->session);
+        }
+    }
+
+    return n;
+}
+
+
+void
+rt_core_run_batch(rt_core_t *core, rt_call_t **calls, size_t count)
+{
+    size_t                i, admitted;
+    rt_call_t            *call, *runs[RT_BATCH_MAX];
+    rt_status_t           status;
+    rt_store_session_t   *session;
+    const rt_store_ops_t *ops;
+
+    for (; count > RT_BATCH_MAX; calls += RT_BATCH_MAX, count -= RT_BATCH_MAX) {
+        rt_core_run_batch(core, calls, RT_BATCH_MAX);
+    }
+
+    admitted = 0;
+
+    for (i = 0; i < count; i++) {
+        status = rt_core_admit(calls[i]);
+
+        if (status == RT_OK) {
+            runs[admitted++] = calls[i];
+        } else {
+            rt_core_settle(calls[i], status);
+        }
+    }
+
+    if (admitted == 0) {
+        return;
+    }
+
+    ops = core->store->ops;
+    status = ops->begin(core->store, RT_STORE_WRITE, &session);
+
+    if (status == RT_OK) {
+        for (i = 0; i < admitted; i++) {
+            runs[i]->session = session;
+        }
+
+        for (i = 0; i < admitted; i += rt_core_run_group(core, &runs[i], admitted - i)) { /* void */
+        }
+
+        status = ops->end(session, 1);
+    }
+
+    for (i = 0; i < admitted; i++) {
+        call = runs[i];
+        rt_core_settle(call, status == RT_OK ? call->status : RT_UNAVAILABLE);
+    }
+}

@@ -1,0 +1,34 @@
+/* The operations there are. A new subject adds its table here and nothing else. */
+
+#include <string.h>
+
+#include "chat/rt_chat.h"
+
+
+static const rt_op_entry_t *const rt_op_tables[] = {
+    rt_room_make_ops,
+    rt_room_join_ops,
+    rt_room_list_ops,
+    rt_room_change_ops,
+    rt_message_send_ops,
+    rt_message_list_ops,
+    rt_message_read_ops,
+};
+
+
+const rt_op_t *
+rt_op_find(const char *name)
+{
+    size_t               i;
+    const rt_op_entry_t *entry;
+
+    for (i = 0; i < sizeof(rt_op_tables) / sizeof(rt_op_tables[0]); i++) {
+        for (entry = rt_op_tables[i]; entry->op.name != NULL; entry++) {
+            if (strcmp(entry->op.name, name) == 0) {
+                return &entry->op;
+            }
+        }
+    }
+
+    return NULL;
+}
