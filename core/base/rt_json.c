@@ -1,9 +1,9 @@
 /* JSON at the border.
  *
- * jansson parses, but three things of it do not suit us: it recurses up to 2048 levels deep (more
- * than a small thread stack holds), it refuses a whole document for one integer beyond int64, and
- * for a lone surrogate or \u0000, without saying which event the document was. So the depth is
- * counted before it sees the text; and what it refused is copied with the offending places
+ * jansson parses, but some things of it do not suit us: it recurses up to 2048 levels deep (more
+ * than a small thread stack holds), it makes up to 240 bytes of a text's three ("{},"), it refuses
+ * a whole document for one integer beyond int64, and for a lone surrogate or \u0000, without saying
+ * which event the document was. So depth and values are counted before it sees the text; and what it refused is copied with the offending places
  * replaced, and tried once more. Only broken documents pay for that.
  *
  * Reals are written with 15 digits where all of a document's reals come back from that as they
@@ -33,7 +33,7 @@ typedef struct {
 } rt_json_cleaner_t;
 
 
-static rt_status_t rt_json_check_depth(rt_str_t text, rt_error_t *error);
+static rt_status_t rt_json_check_size(rt_str_t text, rt_error_t *error);
 static rt_status_t rt_json_load(rt_str_t text, json_t **out);
 static rt_status_t rt_json_parse_cleaned(rt_str_t text, json_t **out, rt_error_t *error);
 static void        rt_json_clean(rt_json_cleaner_t *cleaner);
@@ -58,7 +58,7 @@ rt_json_parse(rt_str_t text, json_t **out, rt_error_t *error)
 
     *out = NULL;
 
-    status = rt_json_check_depth(text, error);
+    status = rt_json_check_size(text, error);
     if (status != RT_OK) {
         return status;
     }
@@ -77,18 +77,19 @@ rt_json_parse(rt_str_t text, json_t **out, rt_error_t *error)
 }
 
 
-/* Counts brackets outside strings. Of a text that is too deep only the balance is judged: whether
- * the rest of it is JSON makes no difference to anyone. */
+/* Counts brackets and commas outside strings. Of a text that is too deep or too rich only the
+ * balance is judged: whether the rest of it is JSON makes no difference to anyone. */
 static rt_status_t
-rt_json_check_depth(rt_str_t text, rt_error_t *error)
+rt_json_check_size(rt_str_t text, rt_error_t *error)
 {
     int         in_string;
-    size_t      depth, deepest;
+    size_t      depth, deepest, values;
     const char *p, *end;
 
     in_string = 0;
     depth = 0;
     deepest = 0;
+    values = 1;
     end = (text.len == 0) ? text.data : text.data + text.len;
 
     for (p = text.data; p < end; p++) {
@@ -105,7 +106,11 @@ rt_json_check_depth(rt_str_t text, rt_error_t *error)
 
         } else if (*p == '[' || *p == '{') {
             depth++;
+            values++;
             deepest = (depth > deepest) ? depth : deepest;
+
+        } else if (*p == ',') {
+            values++;
 
         } else if (*p == ']' || *p == '}') {
             if (depth == 0) {
@@ -123,6 +128,11 @@ rt_json_check_depth(rt_str_t text, rt_error_t *error)
     if (deepest > RT_JSON_DEPTH_MAX) {
         return rt_error_set(error, RT_DECLINED, "JSON nests deeper than %d levels",
             RT_JSON_DEPTH_MAX);
+    }
+
+    if (values > RT_JSON_VALUES_MAX) {
+        return rt_error_set(error, RT_DECLINED, "JSON holds more than %d values",
+            RT_JSON_VALUES_MAX);
     }
 
     return RT_OK;

@@ -205,6 +205,40 @@ rt_test_depth(void **state)
 }
 
 
+static void
+rt_test_values(void **state)
+{
+    size_t   i;
+    json_t  *value;
+    rt_buf_t buf = {0};
+
+    (void) state;
+
+    /* one for the array, and one for each element */
+    rt_buf_append_str(&buf, rt_str("[\",,,[[[\""));
+
+    for (i = 2; i < RT_JSON_VALUES_MAX; i++) {
+        rt_buf_append_str(&buf, rt_str(",1"));
+    }
+
+    rt_buf_append_str(&buf, rt_str("]"));
+    assert_int_equal(rt_json_parse((rt_str_t){buf.data, buf.len}, &value, NULL), RT_OK);
+    assert_int_equal(json_array_size(value), RT_JSON_VALUES_MAX - 1);
+    json_decref(value);
+
+    buf.len--;
+    rt_buf_append_str(&buf, rt_str(",1]"));
+    assert_int_equal(rt_json_parse((rt_str_t){buf.data, buf.len}, &value, NULL), RT_DECLINED);
+    assert_null(value);
+
+    buf.len--;
+    assert_int_equal(rt_json_parse((rt_str_t){buf.data, buf.len}, &value, NULL), RT_INVALID);
+    assert_null(value);
+
+    rt_buf_free(&buf);
+}
+
+
 static void *
 rt_test_malloc(size_t bytes)
 {
@@ -295,6 +329,7 @@ main(void)
         cmocka_unit_test(rt_test_declined),
         cmocka_unit_test(rt_test_invalid),
         cmocka_unit_test(rt_test_depth),
+        cmocka_unit_test(rt_test_values),
         cmocka_unit_test(rt_test_no_memory),
         cmocka_unit_test(rt_test_dump),
         cmocka_unit_test(rt_test_members),
