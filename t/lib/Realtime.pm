@@ -10,6 +10,7 @@ use Cwd qw(abs_path);
 use Digest::SHA qw(hmac_sha256);
 use File::Basename qw(dirname);
 use File::Temp qw(tempdir);
+use IO::Socket::INET;
 use MIME::Base64 qw(encode_base64url);
 
 use Exporter 'import';
@@ -24,6 +25,8 @@ BEGIN {
     $ENV{TEST_NGINX_SERVROOT} ||= tempdir('rt-prove-XXXXXX', TMPDIR => 1, CLEANUP => 1) . '/root';
     (my $parent = $ENV{TEST_NGINX_SERVROOT}) =~ s{/root$}{};
     chmod 0755, $parent;
+    # several suites run at the same time
+    $ENV{TEST_NGINX_PORT} ||= IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1')->sockport;
 }
 
 sub nginx_binary {

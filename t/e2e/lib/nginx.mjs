@@ -358,6 +358,9 @@ http {
                 await this.gone(pids, 2000);
             }
         }
+        if (this.exit && this.exit.code !== 0) {
+            problems.push(`nginx ended with ${JSON.stringify(this.exit)}`);
+        }
         problems.push(...this.badLog());
         if (problems.length && process.env.KEEP) {
             console.error(`kept ${this.dir}`);
