@@ -27,8 +27,6 @@ typedef enum {
 typedef struct {
     ngx_str_t         store;      /* "sqlite:PATH" or "mongodb://…" */
     ngx_str_t         bus_dir;
-    ngx_path_t       *store_path; /* directories of ours, made by nginx; NULL: not ours */
-    ngx_path_t       *bus_path;
     ngx_uint_t        threads;
     ngx_thread_pool_t *thread_pool;
     ngx_shm_zone_t   *zone;       /* counters over all workers, see ngx_realtime_limits.c */
@@ -48,7 +46,7 @@ typedef struct {
     ngx_msec_t   jwt_leeway;
     ngx_flag_t   guest;
     ngx_str_t    namespace;       /* "/realtime" */
-    ngx_array_t *allow_origin;    /* of ngx_str_t: "*", "https://a.example", "https://*.a.example" */
+    ngx_array_t *allow_origin;    /* of ngx_str_t: origins, with one * at most */
     ngx_msec_t   ping_interval;
     ngx_msec_t   ping_timeout;
     ngx_msec_t   connect_timeout;

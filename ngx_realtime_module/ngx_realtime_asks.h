@@ -1,0 +1,48 @@
+/* What chat clients ask: tokens, then events, one after the other. The same for Socket.IO and plain
+ * WebSocket. Event loop only. */
+
+#ifndef NGX_REALTIME_ASKS_H
+#define NGX_REALTIME_ASKS_H
+
+#include "ngx_realtime.h"
+#include "ngx_realtime_session.h"
+
+/* A stranger shows a token (empty: none). Good: its channels are subscribed, then it is told
+ * "connected". Bad: it is refused. May close s. */
+void ngx_realtime_asks_enter(ngx_realtime_session_t *s, rt_str_t token);
+
+/* Puts it back among the strangers: event `error` {message}, then the protocol's own refusal. */
+void ngx_realtime_asks_refuse(ngx_realtime_session_t *s, const char *message);
+
+/* The same in silence: it left by itself, and may come back until the connect timeout. */
+void ngx_realtime_asks_leave(ngx_realtime_session_t *s);
+
+/* Takes an event into the queue, or answers at once what is not to be handled. ask: filled by
+ * ngx_realtime_ask_create; taken over. May close s. */
+void ngx_realtime_asks_push(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask);
+
+/* event: any text; data: stolen, or NULL. NULL: no memory (data is freed). */
+ngx_realtime_ask_t *ngx_realtime_ask_create(rt_str_t event, json_t *data);
+
+/* Handles what waits, as far as order allows. May close s. */
+void ngx_realtime_asks_run(ngx_realtime_session_t *s);
+
+/* Forgets all of it: the session ends or is refused. */
+void ngx_realtime_asks_clear(ngx_realtime_session_t *s);
+
+/* The answer to s->asking, from a call or of our own; then the next one's turn. */
+void ngx_realtime_asks_done(ngx_realtime_session_t *s, rt_str_t reply);
+void ngx_realtime_asks_failed(ngx_realtime_session_t *s, rt_status_t status, const char *text,
+    rt_str_t extra);
+
+/* The same when the answer was sent by the caller itself. */
+void ngx_realtime_asks_answered(ngx_realtime_session_t *s);
+
+/* {"success":true} */
+#define NGX_REALTIME_SUCCESS  rt_str("{\"success\":true}")
+
+/* Handles s->asking: answers now or later. One per event name (ngx_realtime_events.c). */
+typedef void (*ngx_realtime_event_pt)(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask);
+ngx_realtime_event_pt ngx_realtime_event_handler(const u_char *name);
+
+#endif

@@ -1,0 +1,29 @@
+/* Directives that need more than nginx's own slot functions. Configuration time only. */
+
+#ifndef NGX_REALTIME_CONF_H
+#define NGX_REALTIME_CONF_H
+
+#include "ngx_realtime.h"
+
+char *ngx_realtime_conf_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_realtime_conf_threads(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_realtime_conf_secret(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_realtime_conf_namespace(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_realtime_conf_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_realtime_conf_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_realtime_conf_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_realtime_conf_positive_msec(ngx_conf_t *cf, void *post, void *data);
+char *ngx_realtime_conf_positive_size(ngx_conf_t *cf, void *post, void *data);
+
+/* Fills what http{} left open from the environment and the defaults. */
+char *ngx_realtime_conf_init_main(ngx_conf_t *cf, ngx_realtime_main_conf_t *mcf);
+
+/* Once it is known that some location uses us: store, directories, thread pool. */
+char *ngx_realtime_conf_finish(ngx_conf_t *cf, ngx_realtime_main_conf_t *mcf);
+
+/* Makes the key of a location from its secret, key file or JWT_SECRET; shares the parent's when
+ * they are the same. NGX_CONF_ERROR: logged. */
+char *ngx_realtime_conf_merge_key(ngx_conf_t *cf, ngx_realtime_loc_conf_t *prev,
+    ngx_realtime_loc_conf_t *conf);
+
+#endif

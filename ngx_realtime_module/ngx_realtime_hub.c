@@ -1,0 +1,894 @@
+/* Channels, their members on this worker, and the fan-out to them.
+ *
+ * Order: a room's messages are numbered by the store. What another worker published may cross what
+ * this one emits, so early ones wait in channel->order. A hole that is still there after 50 ms (or
+ * after the bus says that it lost something) is read from the store. So delivery is at least once
+ * on the bus and exactly once, in order, here. */
+
+#include "ngx_realtime_hub.h"
+
+#include <rt/rt_text.h>
+
+
+#define NGX_REALTIME_HUB_GAP_MS      50
+#define NGX_REALTIME_HUB_RETRY_MS    1000
+#define NGX_REALTIME_HUB_HELD_MAX    4096
+#define NGX_REALTIME_HUB_HEAL_PAGE   500   /* what message.heal gives at most */
+#define NGX_REALTIME_HUB_KINDS       4
+#define NGX_REALTIME_HUB_ENVELOPE    1     /* version of the payload on the bus */
+
+/* seq 8, lengths of event 4, data 4, except_socket 2, except_user 2, behind the version */
+#define NGX_REALTIME_HUB_HEADER      21
+
+static ngx_realtime_channel_t *ngx_realtime_hub_channel(ngx_str_t *name);
+static ngx_realtime_channel_t *ngx_realtime_hub_channel_create(ngx_str_t *name);
+static void ngx_realtime_hub_channel_destroy(ngx_realtime_channel_t *ch);
+static void ngx_realtime_hub_subscribed(void *data);
+static ngx_realtime_news_t *ngx_realtime_news_create(const rt_emit_t *emit);
+static void ngx_realtime_news_put(ngx_realtime_news_t *news);
+static ngx_realtime_buf_t *ngx_realtime_news_frame(ngx_realtime_news_t *news,
+    ngx_realtime_session_t *s);
+static ngx_realtime_buf_t *ngx_realtime_news_encode(ngx_realtime_news_t *news,
+    ngx_realtime_session_t *s);
+static void ngx_realtime_hub_deliver(ngx_realtime_channel_t *ch, ngx_realtime_news_t *news);
+static void ngx_realtime_hub_take(ngx_realtime_channel_t *ch);
+static void ngx_realtime_hub_fan(ngx_realtime_channel_t *ch, ngx_realtime_news_t *news);
+static void ngx_realtime_hub_tell(ngx_realtime_member_t *m, ngx_realtime_news_t *news);
+static ngx_int_t ngx_realtime_hub_hold(ngx_realtime_member_t *m, ngx_realtime_news_t *news);
+static void ngx_realtime_hub_release(ngx_realtime_member_t *m, ngx_uint_t deliver);
+static void ngx_realtime_hub_publish(const rt_emit_t *emit);
+static void ngx_realtime_hub_watch(ngx_realtime_channel_t *ch, ngx_msec_t after);
+static void ngx_realtime_hub_gap_handler(ngx_event_t *ev);
+static void ngx_realtime_hub_healed(rt_call_t *call, void *data);
+static void ngx_realtime_hub_drop(rt_order_item_t *items);
+
+static ngx_rbtree_t       ngx_realtime_hub_tree;
+static ngx_rbtree_node_t  ngx_realtime_hub_sentinel;
+
+
+ngx_int_t
+ngx_realtime_hub_init(void)
+{
+    ngx_rbtree_init(&ngx_realtime_hub_tree, &ngx_realtime_hub_sentinel,
+                    ngx_str_rbtree_insert_value);
+
+    return NGX_OK;
+}
+
+
+static ngx_realtime_channel_t *
+ngx_realtime_hub_channel(ngx_str_t *name)
+{
+    return (ngx_realtime_channel_t *)
+               ngx_str_rbtree_lookup(&ngx_realtime_hub_tree, name,
+                                     ngx_murmur_hash2(name->data, name->len));
+}
+
+
+static ngx_realtime_channel_t *
+ngx_realtime_hub_channel_create(ngx_str_t *name)
+{
+    ngx_realtime_bus_t      *bus;
+    ngx_realtime_channel_t  *ch;
+
+    ch = ngx_calloc(sizeof(ngx_realtime_channel_t) + name->len, ngx_cycle->log);
+    if (ch == NULL) {
+        return NULL;
+    }
+
+    ngx_memcpy(ch->name, name->data, name->len);
+    ch->node.str.data = ch->name;
+    ch->node.str.len = name->len;
+    ch->node.node.key = ngx_murmur_hash2(name->data, name->len);
+    ch->room = name->len > 5 && ngx_strncmp(name->data, "room:", 5) == 0;
+
+    ngx_queue_init(&ch->members);
+
+    bus = ngx_realtime_worker->bus;
+
+    if (bus->methods->subscribe(bus, &ch->node.str, ngx_realtime_hub_subscribed, ch, &ch->wait)
+        != NGX_OK)
+    {
+        ngx_free(ch);
+        return NULL;
+    }
+
+    ngx_rbtree_insert(&ngx_realtime_hub_tree, &ch->node.node);
+
+    return ch;
+}
+
+
+static void
+ngx_realtime_hub_channel_destroy(ngx_realtime_channel_t *ch)
+{
+    ngx_realtime_bus_t  *bus;
+
+    bus = ngx_realtime_worker->bus;
+
+    if (ch->wait != NULL) {
+        bus->methods->cancel(bus, ch->wait);
+    }
+
+    bus->methods->unsubscribe(bus, &ch->node.str);
+
+    if (ch->heal_task != NULL) {
+        ngx_realtime_task_let_go(ch->heal_task);
+    }
+
+    if (ch->gap_timer != NULL) {
+        if (ch->gap_timer->timer_set) {
+            ngx_del_timer(ch->gap_timer);
+        }
+
+        ngx_free(ch->gap_timer);
+    }
+
+    ngx_realtime_hub_drop(rt_order_clear(&ch->order));
+    ngx_rbtree_delete(&ngx_realtime_hub_tree, &ch->node.node);
+    ngx_free(ch);
+}
+
+
+void
+ngx_realtime_hub_let(ngx_realtime_channel_t *ch)
+{
+    if (--ch->count == 0) {
+        ngx_realtime_hub_channel_destroy(ch);
+    }
+}
+
+
+static void
+ngx_realtime_hub_subscribed(void *data)
+{
+    ngx_realtime_channel_t  *ch = data;
+
+    ngx_queue_t            *q;
+    ngx_realtime_member_t  *m;
+
+    void  (*subscribed)(ngx_realtime_member_t *m);
+
+    ch->wait = NULL;
+    ch->subscribed = 1;
+
+    ch->count++;    /* see ngx_realtime_hub_let */
+
+    /* those that wait are the newest; what they do may remove others, so start anew each time */
+
+again:
+
+    for (q = ngx_queue_last(&ch->members);
+         q != ngx_queue_sentinel(&ch->members);
+         q = ngx_queue_prev(q))
+    {
+        m = ngx_queue_data(q, ngx_realtime_member_t, link);
+
+        if (m->subscribed != NULL) {
+            subscribed = m->subscribed;
+            m->subscribed = NULL;
+            subscribed(m);
+            goto again;
+        }
+    }
+
+    ngx_realtime_hub_let(ch);
+}
+
+
+ngx_realtime_member_t *
+ngx_realtime_hub_add(ngx_realtime_session_t *s, ngx_str_t *name,
+    void (*subscribed)(ngx_realtime_member_t *m))
+{
+    struct timeval           now;
+    ngx_realtime_member_t   *m;
+    ngx_realtime_channel_t  *ch;
+
+    m = ngx_calloc(sizeof(ngx_realtime_member_t), ngx_cycle->log);
+    if (m == NULL) {
+        return NULL;
+    }
+
+    ch = ngx_realtime_hub_channel(name);
+
+    if (ch == NULL) {
+        ch = ngx_realtime_hub_channel_create(name);
+        if (ch == NULL) {
+            ngx_free(m);
+            return NULL;
+        }
+    }
+
+    ngx_gettimeofday(&now);
+
+    m->session = s;
+    m->channel = ch;
+    m->since = (int64_t) now.tv_sec * 1000000 + now.tv_usec;
+    m->subscribed = ch->subscribed ? NULL : subscribed;
+    m->next = s->members;
+    s->members = m;
+
+    ngx_queue_insert_tail(&ch->members, &m->link);
+    ch->count++;
+
+    return m;
+}
+
+
+void
+ngx_realtime_hub_enter(ngx_realtime_member_t *m, int64_t seq)
+{
+    rt_order_item_t         *dropped;
+    ngx_realtime_channel_t  *ch;
+
+    ch = m->channel;
+    m->entered = 1;
+    m->cursor = ngx_max(m->cursor, seq);
+    ch->count++;    /* see ngx_realtime_hub_let */
+
+    /* others that are in already rely on where the order stands; it may be behind seq */
+    if (ch->room && ch->order.next == 0) {
+        dropped = NULL;
+        rt_order_advance(&ch->order, seq, &dropped);
+        ngx_realtime_hub_drop(dropped);
+    }
+
+    ngx_realtime_hub_release(m, 1);
+    ngx_realtime_hub_take(ch);
+    ngx_realtime_hub_let(ch);
+}
+
+
+void
+ngx_realtime_hub_remove(ngx_realtime_member_t *m)
+{
+    ngx_realtime_member_t   **prev;
+    ngx_realtime_channel_t   *ch;
+
+    for (prev = &m->session->members; *prev != m; prev = &(*prev)->next) {
+        /* void */
+    }
+
+    *prev = m->next;
+
+    ngx_realtime_hub_release(m, 0);
+    ngx_queue_remove(&m->link);
+
+    ch = m->channel;
+    ngx_free(m);
+
+    ngx_realtime_hub_let(ch);
+}
+
+
+ngx_realtime_member_t *
+ngx_realtime_hub_find(ngx_realtime_session_t *s, ngx_str_t *name)
+{
+    ngx_realtime_member_t   *m;
+    ngx_realtime_channel_t  *ch;
+
+    ch = ngx_realtime_hub_channel(name);
+    if (ch == NULL) {
+        return NULL;
+    }
+
+    for (m = s->members; m != NULL; m = m->next) {
+        if (m->channel == ch) {
+            return m;
+        }
+    }
+
+    return NULL;
+}
+
+
+int64_t
+ngx_realtime_hub_user_since(ngx_str_t *name, rt_str_t user_id, ngx_realtime_member_t *but)
+{
+    int64_t                  since;
+    uint32_t                 hash;
+    ngx_queue_t             *q;
+    ngx_realtime_member_t   *m;
+    ngx_realtime_channel_t  *ch;
+
+    ch = ngx_realtime_hub_channel(name);
+    if (ch == NULL) {
+        return 0;
+    }
+
+    since = 0;
+    hash = ngx_murmur_hash2((u_char *) user_id.data, user_id.len);
+
+    for (q = ngx_queue_head(&ch->members);
+         q != ngx_queue_sentinel(&ch->members);
+         q = ngx_queue_next(q))
+    {
+        m = ngx_queue_data(q, ngx_realtime_member_t, link);
+
+        if (m->entered && m != but && m->session->user_hash == hash
+            && rt_str_eq(m->session->identity->user_id, user_id)
+            && (since == 0 || m->since < since))
+        {
+            since = m->since;
+        }
+    }
+
+    return since;
+}
+
+
+static ngx_realtime_news_t *
+ngx_realtime_news_create(const rt_emit_t *emit)
+{
+    u_char               *p;
+    ngx_uint_t            i;
+    ngx_realtime_news_t  *news;
+
+    const rt_str_t  texts[] = { emit->event, emit->data, emit->except_socket, emit->except_user };
+
+    news = ngx_alloc(sizeof(ngx_realtime_news_t) + texts[0].len + texts[1].len + texts[2].len
+                     + texts[3].len, ngx_cycle->log);
+    if (news == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(news, sizeof(ngx_realtime_news_t));
+
+    news->order.seq = emit->seq;
+    news->references = 1;
+
+    rt_str_t *const  copies[] = { &news->event, &news->data, &news->except_socket,
+                                  &news->except_user };
+
+    for (i = 0, p = news->bytes; i < 4; i++) {
+        copies[i]->data = (char *) p;
+        copies[i]->len = texts[i].len;
+
+        if (texts[i].len) {
+            p = ngx_cpymem(p, texts[i].data, texts[i].len);
+        }
+    }
+
+    return news;
+}
+
+
+static void
+ngx_realtime_news_put(ngx_realtime_news_t *news)
+{
+    ngx_uint_t  i;
+
+    if (--news->references > 0) {
+        return;
+    }
+
+    for (i = 0; i < 2 * NGX_REALTIME_HUB_KINDS; i++) {
+        if (news->frames[i] != NULL) {
+            ngx_realtime_buf_put(news->frames[i]);
+        }
+    }
+
+    ngx_free(news);
+}
+
+
+static void
+ngx_realtime_hub_drop(rt_order_item_t *items)
+{
+    rt_order_item_t  *item;
+
+    while (items != NULL) {
+        item = items;
+        items = items->next;
+        ngx_realtime_news_put((ngx_realtime_news_t *) item);
+    }
+}
+
+
+/* What this kind of client is sent: made once per kind and kept. A reference for the caller. */
+static ngx_realtime_buf_t *
+ngx_realtime_news_frame(ngx_realtime_news_t *news, ngx_realtime_session_t *s)
+{
+    ngx_uint_t            i, deflates;
+    const void           *kind;
+    ngx_realtime_buf_t   *plain;
+    ngx_realtime_buf_t  **slot;
+
+    kind = s->protocol == &ngx_realtime_socketio ? (const void *) s->conf->namespace.data
+                                                 : (const void *) s->protocol;
+    deflates = ngx_realtime_session_deflates(s);
+
+    for (i = 0; i < NGX_REALTIME_HUB_KINDS; i++) {
+
+        if (news->kinds[i] == NULL) {
+            news->kinds[i] = kind;
+        }
+
+        if (news->kinds[i] != kind) {
+            continue;
+        }
+
+        slot = &news->frames[2 * i];
+
+        if (slot[0] == NULL) {
+            slot[0] = ngx_realtime_news_encode(news, s);
+            if (slot[0] == NULL) {
+                return NULL;
+            }
+        }
+
+        if (deflates && slot[1] == NULL) {
+            slot[1] = ngx_realtime_buf_deflate(slot[0]);
+            if (slot[1] == NULL) {
+                return NULL;
+            }
+        }
+
+        return ngx_realtime_buf_get(slot[deflates]);
+    }
+
+    /* more namespaces than anybody configures: not kept */
+    plain = ngx_realtime_news_encode(news, s);
+
+    return plain;
+}
+
+
+static ngx_realtime_buf_t *
+ngx_realtime_news_encode(ngx_realtime_news_t *news, ngx_realtime_session_t *s)
+{
+    rt_buf_t             out;
+    ngx_realtime_buf_t  *buf;
+
+    ngx_memzero(&out, sizeof(rt_buf_t));
+
+    s->protocol->encode_event(&out, ngx_realtime_str(s->conf->namespace), news->event, news->data);
+
+    buf = out.failed ? NULL : ngx_realtime_buf_create(RT_WS_TEXT, out.data, out.len, 0);
+
+    rt_buf_free(&out);
+
+    return buf;
+}
+
+
+/* Takes the reference. */
+static void
+ngx_realtime_hub_deliver(ngx_realtime_channel_t *ch, ngx_realtime_news_t *news)
+{
+    ch->count++;    /* see ngx_realtime_hub_let */
+
+    if (news->order.seq == 0 || !ch->room) {
+        ngx_realtime_hub_fan(ch, news);
+        ngx_realtime_news_put(news);
+        ngx_realtime_hub_let(ch);
+        return;
+    }
+
+    if (rt_order_put(&ch->order, &news->order) != RT_OK) {
+        /* it came before, or too much waits already for one hole: the store has it */
+        ngx_realtime_news_put(news);
+    }
+
+    ngx_realtime_hub_take(ch);
+    ngx_realtime_hub_let(ch);
+}
+
+
+static void
+ngx_realtime_hub_take(ngx_realtime_channel_t *ch)
+{
+    rt_order_item_t  *item;
+
+    if (!ch->room || ch->order.next == 0) {
+        return;
+    }
+
+    for ( ;; ) {
+        item = rt_order_take(&ch->order);
+        if (item == NULL) {
+            break;
+        }
+
+        ngx_realtime_hub_fan(ch, (ngx_realtime_news_t *) item);
+        ngx_realtime_news_put((ngx_realtime_news_t *) item);
+    }
+
+    if (rt_order_has_hole(&ch->order) && ch->heal_task == NULL) {
+        ngx_realtime_hub_watch(ch, NGX_REALTIME_HUB_GAP_MS);
+    }
+}
+
+
+static void
+ngx_realtime_hub_fan(ngx_realtime_channel_t *ch, ngx_realtime_news_t *news)
+{
+    ngx_queue_t            *q, *next;
+    ngx_realtime_member_t  *m;
+
+    for (q = ngx_queue_head(&ch->members); q != ngx_queue_sentinel(&ch->members); q = next) {
+        next = ngx_queue_next(q);
+        m = ngx_queue_data(q, ngx_realtime_member_t, link);
+
+        if (m->entered) {
+            ngx_realtime_hub_tell(m, news);
+
+        } else if (ngx_realtime_hub_hold(m, news) != NGX_OK) {
+            ngx_realtime_session_close(m->session, RT_WS_CLOSE_INTERNAL, "too much to hold");
+        }
+    }
+}
+
+
+static void
+ngx_realtime_hub_tell(ngx_realtime_member_t *m, ngx_realtime_news_t *news)
+{
+    ngx_realtime_buf_t      *buf;
+    ngx_realtime_session_t  *s;
+
+    s = m->session;
+
+    if (news->order.seq != 0 && m->channel->room && news->order.seq <= m->cursor) {
+        return;
+    }
+
+    if (news->except_user.len && rt_str_eq(news->except_user, s->identity->user_id)) {
+        return;
+    }
+
+    if (news->except_socket.len == NGX_REALTIME_SOCKET_ID_LEN
+        && ngx_memcmp(news->except_socket.data, s->socket_id, NGX_REALTIME_SOCKET_ID_LEN) == 0)
+    {
+        return;
+    }
+
+    buf = ngx_realtime_news_frame(news, s);
+    if (buf == NULL) {
+        ngx_realtime_session_close(s, RT_WS_CLOSE_INTERNAL, "no memory");
+        return;
+    }
+
+    ngx_realtime_session_send(s, buf);
+    ngx_realtime_buf_put(buf);
+}
+
+
+static ngx_int_t
+ngx_realtime_hub_hold(ngx_realtime_member_t *m, ngx_realtime_news_t *news)
+{
+    uint32_t               size;
+    ngx_realtime_news_t  **held;
+
+    if (m->held_count == m->held_size) {
+        size = m->held_size ? m->held_size * 2 : 8;
+
+        if (size > NGX_REALTIME_HUB_HELD_MAX) {
+            return NGX_ERROR;
+        }
+
+        held = ngx_alloc(size * sizeof(ngx_realtime_news_t *), ngx_cycle->log);
+        if (held == NULL) {
+            return NGX_ERROR;
+        }
+
+        if (m->held_count) {
+            ngx_memcpy(held, m->held, m->held_count * sizeof(ngx_realtime_news_t *));
+        }
+
+        ngx_free(m->held);
+
+        m->held = held;
+        m->held_size = size;
+    }
+
+    news->references++;
+    m->held[m->held_count++] = news;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_realtime_hub_release(ngx_realtime_member_t *m, ngx_uint_t deliver)
+{
+    uint32_t               i, count;
+    ngx_realtime_news_t  **held;
+
+    held = m->held;
+    count = m->held_count;
+
+    m->held = NULL;
+    m->held_count = 0;
+    m->held_size = 0;
+
+    for (i = 0; i < count; i++) {
+        if (deliver) {
+            ngx_realtime_hub_tell(m, held[i]);
+        }
+
+        ngx_realtime_news_put(held[i]);
+    }
+
+    ngx_free(held);
+}
+
+
+void
+ngx_realtime_hub_emit(const rt_emit_t *emit)
+{
+    ngx_str_t                name;
+    ngx_realtime_news_t     *news;
+    ngx_realtime_channel_t  *ch;
+
+    name = ngx_realtime_ngx_str(emit->channel);
+    ch = ngx_realtime_hub_channel(&name);
+
+    ngx_realtime_hub_publish(emit);
+
+    if (ch == NULL) {
+        return;
+    }
+
+    news = ngx_realtime_news_create(emit);
+    if (news == NULL) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0, "realtime: no memory to deliver an event");
+        return;
+    }
+
+    ngx_realtime_hub_deliver(ch, news);
+}
+
+
+static void
+ngx_realtime_hub_publish(const rt_emit_t *emit)
+{
+    u_char               *p;
+    uint16_t              short_len;
+    uint32_t              len;
+    ngx_str_t             name, payload;
+    ngx_realtime_bus_t   *bus;
+
+    bus = ngx_realtime_worker->bus;
+
+    if (bus->methods->peers(bus) == 0) {
+        return;
+    }
+
+    payload.len = NGX_REALTIME_HUB_HEADER + emit->event.len + emit->data.len
+                  + emit->except_socket.len + emit->except_user.len;
+    payload.data = ngx_alloc(payload.len, ngx_cycle->log);
+    if (payload.data == NULL) {
+        return;
+    }
+
+    p = payload.data;
+    *p++ = NGX_REALTIME_HUB_ENVELOPE;
+    p = ngx_cpymem(p, &emit->seq, 8);
+    len = (uint32_t) emit->event.len;
+    p = ngx_cpymem(p, &len, 4);
+    len = (uint32_t) emit->data.len;
+    p = ngx_cpymem(p, &len, 4);
+    short_len = (uint16_t) emit->except_socket.len;
+    p = ngx_cpymem(p, &short_len, 2);
+    short_len = (uint16_t) emit->except_user.len;
+    p = ngx_cpymem(p, &short_len, 2);
+    p = ngx_cpymem(p, emit->event.data, emit->event.len);
+    p = ngx_cpymem(p, emit->data.data, emit->data.len);
+
+    if (emit->except_socket.len) {
+        p = ngx_cpymem(p, emit->except_socket.data, emit->except_socket.len);
+    }
+
+    if (emit->except_user.len) {
+        ngx_memcpy(p, emit->except_user.data, emit->except_user.len);
+    }
+
+    name = ngx_realtime_ngx_str(emit->channel);
+    (void) bus->methods->publish(bus, &name, &payload);
+
+    ngx_free(payload.data);
+}
+
+
+void
+ngx_realtime_hub_on_publish(void *data, ngx_str_t *channel, ngx_str_t *payload)
+{
+    u_char                  *p;
+    uint16_t                 socket_len, user_len;
+    uint32_t                 event_len, data_len;
+    rt_emit_t                emit;
+    ngx_realtime_news_t     *news;
+    ngx_realtime_channel_t  *ch;
+
+    ch = ngx_realtime_hub_channel(channel);
+
+    if (ch == NULL) {
+        return;
+    }
+
+    p = payload->data;
+
+    if (payload->len < NGX_REALTIME_HUB_HEADER || *p != NGX_REALTIME_HUB_ENVELOPE) {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0, "realtime: foreign envelope on the bus");
+        return;
+    }
+
+    ngx_memzero(&emit, sizeof(rt_emit_t));
+    ngx_memcpy(&emit.seq, p + 1, 8);
+    ngx_memcpy(&event_len, p + 9, 4);
+    ngx_memcpy(&data_len, p + 13, 4);
+    ngx_memcpy(&socket_len, p + 17, 2);
+    ngx_memcpy(&user_len, p + 19, 2);
+
+    if (payload->len != (size_t) NGX_REALTIME_HUB_HEADER + event_len + data_len + socket_len
+                        + user_len)
+    {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0, "realtime: broken envelope on the bus");
+        return;
+    }
+
+    p += NGX_REALTIME_HUB_HEADER;
+    emit.event = (rt_str_t){(char *) p, event_len};
+    p += event_len;
+    emit.data = (rt_str_t){(char *) p, data_len};
+    p += data_len;
+    emit.except_socket = (rt_str_t){(char *) p, socket_len};
+    p += socket_len;
+    emit.except_user = (rt_str_t){(char *) p, user_len};
+
+    news = ngx_realtime_news_create(&emit);
+    if (news == NULL) {
+        return;
+    }
+
+    ngx_realtime_hub_deliver(ch, news);
+}
+
+
+/* Looks again after a while whether the hole is still there. */
+static void
+ngx_realtime_hub_watch(ngx_realtime_channel_t *ch, ngx_msec_t after)
+{
+    if (ch->gap_timer == NULL) {
+        ch->gap_timer = ngx_calloc(sizeof(ngx_event_t), ngx_cycle->log);
+        if (ch->gap_timer == NULL) {
+            return;
+        }
+
+        ch->gap_timer->handler = ngx_realtime_hub_gap_handler;
+        ch->gap_timer->data = ch;
+        ch->gap_timer->log = ngx_cycle->log;
+        ch->gap_timer->cancelable = 1;
+    }
+
+    if (!ch->gap_timer->timer_set) {
+        ngx_add_timer(ch->gap_timer, after);
+    }
+}
+
+
+static void
+ngx_realtime_hub_gap_handler(ngx_event_t *ev)
+{
+    json_t                  *request;
+    rt_call_t               *call;
+    ngx_realtime_channel_t  *ch;
+
+    ch = ev->data;
+
+    if (ch->heal_task != NULL || ch->order.next == 0) {
+        return;
+    }
+
+    if (!ch->heal_again && !rt_order_has_hole(&ch->order)) {
+        return;    /* what crossed has come */
+    }
+
+    ch->heal_again = 0;
+
+    request = json_pack("{s:s%,s:I}", "roomId", (char *) ch->name + 5, ch->node.str.len - 5,
+                        "afterSeq", (json_int_t) (ch->order.next - 1));
+
+    call = rt_call_create(rt_op_find("message.heal"), RT_DOOR_SOCKET, NULL, request, rt_str_null);
+
+    if (call != NULL) {
+        ch->heal_task = ngx_realtime_task_post(call, ngx_realtime_hub_healed, ch);
+    }
+
+    if (ch->heal_task == NULL) {
+        rt_call_destroy(call);
+        ch->heal_again = 1;
+        ngx_realtime_hub_watch(ch, NGX_REALTIME_HUB_RETRY_MS);
+    }
+}
+
+
+static void
+ngx_realtime_hub_healed(rt_call_t *call, void *data)
+{
+    ngx_realtime_channel_t  *ch = data;
+
+    int64_t               due;
+    rt_emit_t            *emit, *emits;
+    ngx_uint_t            count;
+    rt_order_item_t      *dropped;
+    ngx_realtime_news_t  *news;
+
+    /* only for this worker's members: nothing is to be published */
+    emits = call->emits;
+    call->emits = NULL;
+
+    if (ch == NULL) {
+        return;
+    }
+
+    ch->heal_task = NULL;
+
+    if (call->status == RT_NOT_FOUND) {
+        return;
+    }
+
+    if (call->status != RT_OK) {
+        ch->heal_again = 1;
+        ngx_realtime_hub_watch(ch, NGX_REALTIME_HUB_RETRY_MS);
+        return;
+    }
+
+    ch->count++;    /* see ngx_realtime_hub_let */
+
+    due = ch->order.next;
+
+    for (count = 0, emit = emits; emit != NULL; emit = emit->next) {
+        count++;
+
+        news = ngx_realtime_news_create(emit);
+        if (news == NULL) {
+            break;
+        }
+
+        ngx_realtime_hub_deliver(ch, news);
+    }
+
+    if (count == NGX_REALTIME_HUB_HEAL_PAGE) {
+        ch->heal_again = 1;
+        ngx_realtime_hub_watch(ch, 1);
+
+    } else if (rt_order_has_hole(&ch->order) && due == ch->order.next) {
+        /* the store does not have it: numbers that were never given */
+        dropped = NULL;
+        rt_order_advance(&ch->order, ch->order.waiting->seq - 1, &dropped);
+        ngx_realtime_hub_drop(dropped);
+        ngx_realtime_hub_take(ch);
+    }
+
+    ngx_realtime_hub_let(ch);
+}
+
+
+/* Every room may have missed something. Spread, so that thousands of rooms do not ask the store in
+ * one instant. */
+void
+ngx_realtime_hub_on_gap(void *data)
+{
+    ngx_uint_t               i;
+    ngx_rbtree_node_t       *node;
+    ngx_realtime_channel_t  *ch;
+
+    if (ngx_realtime_hub_tree.root == &ngx_realtime_hub_sentinel) {
+        return;
+    }
+
+    i = 0;
+
+    for (node = ngx_rbtree_min(ngx_realtime_hub_tree.root, &ngx_realtime_hub_sentinel);
+         node != NULL;
+         node = ngx_rbtree_next(&ngx_realtime_hub_tree, node))
+    {
+        ch = (ngx_realtime_channel_t *) node;
+
+        if (ch->room && ch->order.next != 0) {
+            ch->heal_again = 1;
+            ngx_realtime_hub_watch(ch, 1 + i++ / 8);
+        }
+    }
+}
