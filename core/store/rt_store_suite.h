@@ -1,0 +1,761 @@
+/* What every store must do, written once: each store's test program includes this, provides
+ * suite_open(), setup and teardown (around suite_setup and suite_teardown), and runs SUITE_TESTS. */
+
+#ifndef RT_STORE_SUITE_H
+#define RT_STORE_SUITE_H
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <rt/rt_json.h>
+#include <rt/rt_text.h>
+
+#include "store/rt_store.h"
+
+
+#define SUITE_THREADS 8
+
+/* Another handle of the store that the current test works on; never NULL. */
+static rt_store_t *suite_open(void);
+
+static rt_store_t *suite_store;
+static rt_arena_t *suite_arena;
+
+
+static rt_store_session_t *
+suite_begin(rt_store_mode_t mode)
+{
+    rt_store_session_t *session;
+
+    assert_int_equal(suite_store->ops->begin(suite_store, mode, &session), RT_OK);
+
+    return session;
+}
+
+
+static void
+suite_end(rt_store_session_t *session)
+{
+    assert_int_equal(suite_store->ops->end(session, 1), RT_OK);
+}
+
+
+static rt_str_t
+suite_id(rt_arena_t *arena)
+{
+    char id[RT_ID_LEN + 1];
+
+    rt_id_make(id);
+
+    return rt_arena_str(arena, (rt_str_t){id, RT_ID_LEN});
+}
+
+
+/* A room that is not stored. people: user_id; or owner_id and member_id. */
+static rt_room_t *
+suite_room(rt_room_type_t type, const char *business, const char *first, const char *second)
+{
+    rt_room_t *room;
+
+    room = rt_arena_calloc(suite_arena, sizeof(rt_room_t));
+    assert_non_null(room);
+
+    room->id = suite_id(suite_arena);
+    room->business_id = rt_str_c(business);
+    room->type = type;
+    room->name = rt_str("A room");
+    room->is_active = 1;
+    room->created_at_ms = rt_time_now_ms();
+    room->updated_at_ms = room->created_at_ms;
+    room->last_message_at_ms = room->created_at_ms;
+    room->priority = rt_str("medium");
+    room->metadata = rt_str("{\"userPhone\":\"+44 1\",\"tags\":[]}");
+
+    if (type == RT_ROOM_CUSTOMER_SUPPORT) {
+        room->user_id = rt_str_c(first);
+        room->user_name = rt_str("Zoë");
+        room->user_email = rt_str("zoe@example.com");
+    } else {
+        room->owner_id = rt_str_c(first);
+        room->member_id = rt_str_c(second);
+    }
+
+    return room;
+}
+
+
+static rt_room_t *
+suite_room_added(const char *business, const char *user)
+{
+    rt_room_t          *room;
+    rt_store_session_t *session;
+
+    room = suite_room(RT_ROOM_CUSTOMER_SUPPORT, business, user, NULL);
+    session = suite_begin(RT_STORE_WRITE);
+    assert_int_equal(suite_store->ops->room_add(session, room), RT_OK);
+    suite_end(session);
+
+    return room;
+}
+
+
+static rt_room_t *
+suite_room_get(rt_str_t id)
+{
+    rt_room_t          *room;
+    rt_store_session_t *session;
+
+    session = suite_begin(RT_STORE_READ);
+    assert_int_equal(suite_store->ops->rooms_get(session, suite_arena, &id, 1, &room), RT_OK);
+    suite_end(session);
+
+    return room;
+}
+
+
+static void
+suite_message(rt_message_t *message, rt_room_t *room, rt_sender_type_t type, const char *sender,
+    const char *content)
+{
+    memset(message, 0, sizeof(rt_message_t));
+
+    message->arena = suite_arena;
+    message->room = room;
+    message->id = suite_id(suite_arena);
+    message->sender_id = rt_str_c(sender);
+    message->sender_type = type;
+    message->sender_name = rt_str("Someone");
+    message->message_type = rt_str("text");
+    message->content = rt_str_c(content);
+    message->preview = message->content;
+    message->created_at_ms = rt_time_now_ms();
+}
+
+
+/* Adds `count` of one sender to a room that is loaded anew. */
+static void
+suite_add(rt_str_t room_id, rt_sender_type_t type, const char *sender, size_t count)
+{
+    size_t              i;
+    rt_room_t          *room;
+    rt_message_t        messages[64], *list[64];
+    rt_store_session_t *session;
+
+    session = suite_begin(RT_STORE_WRITE);
+    assert_int_equal(suite_store->ops->rooms_get(session, suite_arena, &room_id, 1, &room), RT_OK);
+
+    for (i = 0; i < count; i++) {
+        suite_message(&messages[i], room, type, sender, "text");
+        list[i] = &messages[i];
+    }
+
+    assert_int_equal(suite_store->ops->messages_add(session, list, count), RT_OK);
+    suite_end(session);
+}
+
+
+static void
+suite_text_is(rt_str_t text, const char *member, const char *expected)
+{
+    char   *dump;
+    json_t *json;
+
+    assert_int_equal(rt_json_parse(text, &json, NULL), RT_OK);
+    dump = json_dumps(json_object_get(json, member), JSON_COMPACT | JSON_ENCODE_ANY);
+    assert_non_null(dump);
+    assert_string_equal(dump, expected);
+    free(dump);
+    json_decref(json);
+}
+
+
+static void
+suite_test_room(void **state)
+{
+    rt_room_t            *room, *found, *twice[3];
+    rt_str_t              ids[3];
+    rt_store_session_t   *session;
+    const rt_store_ops_t *ops = suite_store->ops;
+
+    (void) state;
+
+    room = suite_room_added("b1", "u1");
+    found = suite_room_get(room->id);
+    assert_non_null(found);
+    assert_true(rt_str_eq(found->business_id, rt_str("b1")));
+    assert_true(rt_str_eq(found->user_id, rt_str("u1")));
+    assert_true(rt_str_eq(found->user_name, rt_str("Zoë")));
+    assert_true(rt_str_eq(found->metadata, room->metadata));
+    assert_int_equal(found->created_at_ms, room->created_at_ms);
+    assert_int_equal(found->seq, 0);
+    assert_int_equal(found->owner_id.len, 0);
+    assert_null(suite_room_get(rt_str("00112233445566778899aabb")));
+    assert_null(suite_room_get(rt_str("no hex")));
+
+    ids[0] = room->id;
+    ids[1] = rt_str("none");
+    ids[2] = room->id;
+    session = suite_begin(RT_STORE_READ);
+    assert_int_equal(ops->rooms_get(session, suite_arena, ids, 3, twice), RT_OK);
+    suite_end(session);
+    assert_ptr_equal(twice[0], twice[2]);
+    assert_null(twice[1]);
+
+    /* put away, then found no more as open; its document stays */
+    session = suite_begin(RT_STORE_WRITE);
+    found->is_active = 0;
+    found->is_archived = 1;
+    assert_int_equal(ops->room_change(session, found, RT_ROOM_STATE), RT_OK);
+    found->priority = rt_str("high");
+    found->metadata = rt_str("{\"priority\":\"high\"}");
+    assert_int_equal(ops->room_change(session, found, RT_ROOM_METADATA), RT_OK);
+    assert_int_equal(ops->room_find_open(session, suite_arena, room, &twice[0]), RT_OK);
+    assert_null(twice[0]);
+    suite_end(session);
+
+    found = suite_room_get(room->id);
+    assert_int_equal(found->is_archived, 1);
+    assert_true(rt_str_eq(found->priority, rt_str("high")));
+    assert_true(rt_str_eq(found->metadata, rt_str("{\"priority\":\"high\"}")));
+}
+
+
+/* Adds and says what came of it; a conflict must leave the session usable. */
+static rt_status_t
+suite_try(rt_room_t *room)
+{
+    rt_status_t         status;
+    rt_store_session_t *session;
+
+    session = suite_begin(RT_STORE_WRITE);
+    status = suite_store->ops->room_add(session, room);
+    suite_end(session);
+
+    return status;
+}
+
+
+static void
+suite_test_unique(void **state)
+{
+    rt_room_t          *first, *again;
+    rt_store_session_t *session;
+
+    (void) state;
+
+    first = suite_room_added("b1", "u1");
+    assert_int_equal(suite_try(suite_room(RT_ROOM_CUSTOMER_SUPPORT, "b1", "u1", NULL)),
+        RT_CONFLICT);
+    assert_int_equal(suite_try(suite_room(RT_ROOM_CUSTOMER_SUPPORT, "b2", "u1", NULL)), RT_OK);
+    assert_int_equal(suite_try(suite_room(RT_ROOM_CUSTOMER_SUPPORT, "b1", "u2", NULL)), RT_OK);
+
+    /* two people, either way round; ids that only look alike when joined */
+    assert_int_equal(suite_try(suite_room(RT_ROOM_TEAM_CHAT, "b1", "p", "q")), RT_OK);
+    assert_int_equal(suite_try(suite_room(RT_ROOM_TEAM_CHAT, "b1", "q", "p")), RT_CONFLICT);
+    assert_int_equal(suite_try(suite_room(RT_ROOM_TEAM_CHAT, "b1", "pq", "")), RT_OK);
+    assert_int_equal(suite_try(suite_room(RT_ROOM_TEAM_CHAT, "b1", "p", "qq")), RT_OK);
+    assert_int_equal(suite_try(suite_room(RT_ROOM_ADMIN_SUPPORT, "b1", "p", NULL)), RT_OK);
+    assert_int_equal(suite_try(suite_room(RT_ROOM_ADMIN_SUPPORT, "b1", "p", NULL)), RT_CONFLICT);
+
+    /* one that was put away makes room, and can't come back */
+    session = suite_begin(RT_STORE_WRITE);
+    first->is_active = 0;
+    first->is_archived = 1;
+    assert_int_equal(suite_store->ops->room_change(session, first, RT_ROOM_STATE), RT_OK);
+    suite_end(session);
+
+    again = suite_room_added("b1", "u1");
+    session = suite_begin(RT_STORE_WRITE);
+    first->is_active = 1;
+    first->is_archived = 0;
+    assert_int_equal(suite_store->ops->room_change(session, first, RT_ROOM_STATE), RT_CONFLICT);
+    suite_end(session);
+
+    session = suite_begin(RT_STORE_READ);
+    assert_int_equal(suite_store->ops->room_find_open(session, suite_arena, first, &first), RT_OK);
+    suite_end(session);
+    assert_true(rt_str_eq(first->id, again->id));
+}
+
+
+static void
+suite_test_rollback(void **state)
+{
+    rt_room_t            *room;
+    rt_store_session_t   *session;
+    const rt_store_ops_t *ops = suite_store->ops;
+
+    (void) state;
+
+    room = suite_room(RT_ROOM_CUSTOMER_SUPPORT, "b1", "u1", NULL);
+    session = suite_begin(RT_STORE_WRITE);
+    assert_int_equal(ops->room_add(session, room), RT_OK);
+    assert_int_equal(ops->end(session, 0), RT_OK);
+    assert_null(suite_room_get(room->id));
+
+    session = suite_begin(RT_STORE_WRITE);
+    assert_int_equal(ops->room_add(session, room), RT_OK);
+    ops->spoil(session);
+    assert_int_not_equal(ops->end(session, 1), RT_OK);
+    assert_null(suite_room_get(room->id));
+
+    /* the next one is not spoiled */
+    assert_int_equal(suite_try(room), RT_OK);
+    assert_non_null(suite_room_get(room->id));
+}
+
+
+static void
+suite_test_messages(void **state)
+{
+    rt_room_t   *first, *second;
+    rt_message_t messages[4], *list[4] = {&messages[0], &messages[1], &messages[2], &messages[3]};
+    rt_store_session_t   *session;
+    const rt_store_ops_t *ops = suite_store->ops;
+
+    (void) state;
+
+    first = suite_room_added("b1", "u1");
+    second = suite_room_added("b1", "u2");
+
+    suite_message(list[0], first, RT_SENDER_CUSTOMER, "u1", "one \"quoted\" 🙂\n");
+    list[0]->client_id = rt_str("c");
+    list[0]->attachments = rt_str("[\"a\"]");
+    list[0]->metadata = rt_str("{\"k\":1}");
+    suite_message(list[1], second, RT_SENDER_STAFF, "s", "two");
+    list[1]->kind = RT_MESSAGE_FAQ;
+    suite_message(list[2], first, RT_SENDER_BOT, "", "three");
+    list[2]->kind = RT_MESSAGE_AUTOMATED;
+    suite_message(list[3], first, RT_SENDER_CUSTOMER, "u1", "four, the same as one");
+    list[3]->client_id = rt_str("c");
+
+    session = suite_begin(RT_STORE_WRITE);
+    assert_int_equal(ops->messages_add(session, list, 4), RT_OK);
+    suite_end(session);
+
+    assert_int_equal(list[0]->status, RT_OK);
+    assert_int_equal(list[0]->seq, 1);
+    assert_int_equal(list[0]->unread_count, 1);
+    suite_text_is(list[0]->text, "content", "\"one \\\"quoted\\\" 🙂\\n\"");
+    suite_text_is(list[0]->text, "seq", "1");
+    suite_text_is(list[0]->text, "attachments", "[\"a\"]");
+    suite_text_is(list[0]->text, "metadata", "{\"k\":1}");
+    suite_text_is(list[0]->text, "replyToMessageId", "null");
+    suite_text_is(list[0]->text, "isRead", "false");
+    assert_int_equal(list[1]->seq, 1);
+    assert_int_equal(list[1]->unread_count, 0);
+    suite_text_is(list[1]->text, "isFAQ", "true");
+    assert_int_equal(list[2]->seq, 2);
+    suite_text_is(list[2]->text, "senderId", "null");
+    suite_text_is(list[2]->text, "isAutomated", "true");
+
+    /* the retry gives the first one, and takes no place */
+    assert_int_equal(list[3]->status, RT_CONFLICT);
+    assert_int_equal(list[3]->seq, 1);
+    assert_true(rt_str_eq(list[3]->id, list[0]->id));
+    assert_true(rt_str_eq(list[3]->text, list[0]->text));
+
+    first = suite_room_get(first->id);
+    assert_int_equal(first->seq, 2);
+    assert_int_equal(first->unread_count, 1);
+    assert_true(rt_str_eq(first->last_message_id, list[2]->id));
+    assert_true(rt_str_eq(first->last_message, rt_str("three")));
+    assert_int_equal(first->last_message_at_ms, list[2]->created_at_ms);
+}
+
+
+static void
+suite_test_message_get(void **state)
+{
+    rt_room_t            *first, *second;
+    rt_message_t          message, *list[1] = {&message};
+    rt_message_row_t      row;
+    rt_store_session_t   *session;
+    const rt_store_ops_t *ops = suite_store->ops;
+
+    (void) state;
+
+    first = suite_room_added("b1", "u1");
+    second = suite_room_added("b1", "u2");
+    suite_message(&message, first, RT_SENDER_CUSTOMER, "u1", "hello");
+    message.client_id = rt_str("c1");
+
+    session = suite_begin(RT_STORE_WRITE);
+    assert_int_equal(ops->messages_add(session, list, 1), RT_OK);
+    suite_end(session);
+
+    session = suite_begin(RT_STORE_READ);
+    assert_int_equal(ops->message_get(session, suite_arena, first, message.id, &row), RT_OK);
+    assert_true(rt_str_eq(row.text, message.text));
+    assert_true(rt_str_eq(row.id, message.id));
+    assert_int_equal(row.seq, 1);
+    assert_int_equal(row.created_at_ms, message.created_at_ms);
+    assert_int_equal(ops->message_get(session, suite_arena, second, message.id, &row), RT_OK);
+    assert_int_equal(row.text.len, 0);
+    assert_int_equal(ops->message_find(session, suite_arena, first, rt_str("u1"), rt_str("c1"),
+                         &row),
+        RT_OK);
+    assert_true(rt_str_eq(row.id, message.id));
+    assert_int_equal(ops->message_find(session, suite_arena, first, rt_str("u2"), rt_str("c1"),
+                         &row),
+        RT_OK);
+    assert_int_equal(row.text.len, 0);
+    suite_end(session);
+}
+
+
+static void
+suite_list_is(const rt_room_t *room, rt_message_range_t range, int64_t at, int64_t limit,
+    int64_t first_seq, size_t count)
+{
+    size_t              i;
+    rt_message_list_t   list;
+    rt_store_session_t *session;
+
+    session = suite_begin(RT_STORE_READ);
+    assert_int_equal(suite_store->ops->messages_list(session, suite_arena, room, range, at, limit,
+                         &list),
+        RT_OK);
+    suite_end(session);
+
+    assert_int_equal(list.count, count);
+
+    for (i = 0; i < count; i++) {
+        assert_int_equal(list.rows[i].seq, first_seq + (int64_t) i);
+    }
+}
+
+
+static void
+suite_test_list(void **state)
+{
+    int64_t             count;
+    rt_room_t          *room, *other;
+    rt_store_session_t *session;
+
+    (void) state;
+
+    room = suite_room_added("b1", "u1");
+    other = suite_room_added("b1", "u2");
+    suite_list_is(room, RT_MESSAGES_PAGE, 0, 10, 1, 0);
+    suite_add(room->id, RT_SENDER_CUSTOMER, "u1", 20);
+    suite_add(other->id, RT_SENDER_CUSTOMER, "u2", 3);
+
+    suite_list_is(room, RT_MESSAGES_PAGE, 0, 10, 11, 10);
+    suite_list_is(room, RT_MESSAGES_PAGE, 15, 10, 1, 5);
+    suite_list_is(room, RT_MESSAGES_PAGE, 20, 10, 1, 0);
+    suite_list_is(room, RT_MESSAGES_BEFORE, 8, 3, 5, 3);
+    suite_list_is(room, RT_MESSAGES_BEFORE, 1, 3, 1, 0);
+    suite_list_is(room, RT_MESSAGES_AFTER, 0, 5, 1, 5);
+    suite_list_is(room, RT_MESSAGES_AFTER, 18, 5, 19, 2);
+    suite_list_is(room, RT_MESSAGES_AFTER, INT64_MAX, 5, 1, 0);
+
+    session = suite_begin(RT_STORE_READ);
+    assert_int_equal(suite_store->ops->messages_count(session, room, &count), RT_OK);
+    suite_end(session);
+    assert_int_equal(count, 20);
+}
+
+
+static void
+suite_reads(rt_message_reads_t *reads, rt_room_t *room, rt_reads_t whose, const char *reader,
+    const rt_str_t *ids, size_t count)
+{
+    rt_store_session_t *session;
+
+    memset(reads, 0, sizeof(rt_message_reads_t));
+    reads->room = room;
+    reads->whose = whose;
+    reads->reader_id = rt_str_c(reader);
+    reads->all = ids == NULL;
+    reads->ids = ids;
+    reads->count = count;
+    reads->now_ms = rt_time_now_ms();
+
+    session = suite_begin(RT_STORE_WRITE);
+    assert_int_equal(suite_store->ops->messages_read(session, suite_arena, reads), RT_OK);
+    suite_end(session);
+}
+
+
+static void
+suite_test_reads(void **state)
+{
+    rt_str_t            ids[4];
+    rt_room_t          *room;
+    rt_message_list_t   list;
+    rt_message_reads_t  reads;
+    rt_store_session_t *session;
+
+    (void) state;
+
+    room = suite_room_added("b1", "u1");
+    suite_add(room->id, RT_SENDER_CUSTOMER, "u1", 3);
+    suite_add(room->id, RT_SENDER_STAFF, "s1", 2);
+    suite_add(room->id, RT_SENDER_STAFF, "s2", 1);
+    room = suite_room_get(room->id);
+    assert_int_equal(room->unread_count, 3);
+
+    session = suite_begin(RT_STORE_READ);
+    assert_int_equal(suite_store->ops->messages_list(session, suite_arena, room, RT_MESSAGES_AFTER,
+                         0, 10, &list),
+        RT_OK);
+    suite_end(session);
+    assert_int_equal(list.count, 6);
+
+    ids[0] = list.rows[1].id; /* the customer's */
+    ids[1] = list.rows[4].id; /* staff's: not whose */
+    ids[2] = rt_str("unknown");
+    ids[3] = list.rows[1].id; /* twice */
+    suite_reads(&reads, room, RT_READS_CUSTOMER, "s1", ids, 4);
+    assert_int_equal(reads.newly_count, 1);
+    assert_int_equal(reads.read_count, 1);
+    assert_true(rt_str_eq(reads.newly[0], ids[0]));
+    assert_int_equal(room->unread_count, 2);
+
+    suite_reads(&reads, room, RT_READS_CUSTOMER, "s1", ids, 1);
+    assert_int_equal(reads.newly_count, 0);
+    assert_int_equal(reads.read_count, 1);
+
+    suite_reads(&reads, room, RT_READS_CUSTOMER, "s1", ids, 0);
+    assert_int_equal(reads.read_count, 0);
+
+    suite_reads(&reads, room, RT_READS_OTHERS, "s1", NULL, 0);
+    assert_int_equal(reads.newly_count, 3);
+    assert_true(rt_str_eq(reads.newly[0], list.rows[0].id));
+    assert_true(rt_str_eq(reads.newly[1], list.rows[2].id));
+    assert_true(rt_str_eq(reads.newly[2], list.rows[5].id));
+    assert_int_equal(reads.read_count, 3);
+    assert_int_equal(room->unread_count, 0);
+
+    suite_reads(&reads, room, RT_READS_NOT_CUSTOMER, "u1", NULL, 0);
+    assert_int_equal(reads.newly_count, 2);
+    suite_reads(&reads, room, RT_READS_NOT_CUSTOMER, "u1", NULL, 0);
+    assert_int_equal(reads.newly_count, 0);
+    assert_int_equal(suite_room_get(room->id)->unread_count, 0);
+}
+
+
+static void
+suite_rooms_are(rt_room_query_t query, int64_t total, int64_t unread, const rt_room_t *newest)
+{
+    rt_room_list_t      list;
+    rt_store_session_t *session;
+
+    query.limit = query.limit ? query.limit : 100;
+
+    session = suite_begin(RT_STORE_READ);
+    assert_int_equal(suite_store->ops->rooms_list(session, suite_arena, &query, &list), RT_OK);
+    suite_end(session);
+
+    assert_int_equal(list.total, total);
+    assert_int_equal(list.total_unread, unread);
+
+    if (newest != NULL) {
+        assert_true(list.count > 0);
+        assert_true(rt_str_eq(list.rooms[0].id, newest->id));
+    }
+}
+
+
+#define SUITE_QUERY(v, b, u)                                                                       \
+    .view = v, .business_id = b, .user_id = u, .type = -1, .is_active = -1, .is_archived = -1
+
+static void
+suite_test_rooms(void **state)
+{
+    rt_str_t   b1 = rt_str("b1"), none = rt_str_null;
+    rt_room_t *u1, *u2;
+
+    (void) state;
+
+    u1 = suite_room_added("b1", "u1");
+    u2 = suite_room_added("b1", "u2");
+    suite_room_added("b2", "u1");
+    assert_int_equal(suite_try(suite_room(RT_ROOM_TEAM_CHAT, "b1", "p", "q")), RT_OK);
+    assert_int_equal(suite_try(suite_room(RT_ROOM_ADMIN_SUPPORT, "b1", "p", "")), RT_OK);
+    assert_int_equal(suite_try(suite_room(RT_ROOM_STAFF_CHAT, "b1", "p", "")), RT_OK);
+    suite_add(u1->id, RT_SENDER_CUSTOMER, "u1", 2);
+
+    suite_rooms_are((rt_room_query_t){SUITE_QUERY(RT_VIEW_STAFF, b1, rt_str("p"))}, 5, 2, NULL);
+    suite_rooms_are((rt_room_query_t){SUITE_QUERY(RT_VIEW_STAFF, b1, rt_str("q"))}, 4, 2, NULL);
+    suite_rooms_are((rt_room_query_t){SUITE_QUERY(RT_VIEW_STAFF, b1, rt_str("x"))}, 3, 2, NULL);
+    suite_rooms_are((rt_room_query_t){SUITE_QUERY(RT_VIEW_ALL, none, rt_str("x"))}, 5, 2, NULL);
+    suite_rooms_are((rt_room_query_t){SUITE_QUERY(RT_VIEW_ALL, b1, rt_str("q"))}, 5, 2, NULL);
+    suite_rooms_are((rt_room_query_t){SUITE_QUERY(RT_VIEW_CUSTOMER, none, rt_str("u1"))}, 2, 2, u1);
+    suite_rooms_are((rt_room_query_t){SUITE_QUERY(RT_VIEW_CUSTOMER, b1, rt_str("u1"))}, 1, 2, u1);
+    suite_rooms_are((rt_room_query_t){SUITE_QUERY(RT_VIEW_CUSTOMER, b1, rt_str("p"))}, 0, 0, NULL);
+    suite_rooms_are((rt_room_query_t){SUITE_QUERY(RT_VIEW_STAFF, b1, rt_str("x")),
+                        .unread_only = 1},
+        1, 2, u1);
+    suite_rooms_are((rt_room_query_t){SUITE_QUERY(RT_VIEW_STAFF, b1, rt_str("x")),
+                        .q = rt_str("+44"), .limit = 1},
+        3, 2, NULL);
+    suite_rooms_are((rt_room_query_t){SUITE_QUERY(RT_VIEW_STAFF, b1, rt_str("x")),
+                        .q = rt_str("%oom")},
+        0, 0, NULL);
+
+    /* the newest message comes first */
+    u2 = suite_room_get(u2->id);
+    suite_add(u2->id, RT_SENDER_STAFF, "p", 1);
+    suite_rooms_are((rt_room_query_t){SUITE_QUERY(RT_VIEW_STAFF, b1, rt_str("x")),
+                        .q = rt_str("zoe@"), .priority = rt_str("medium")},
+        2, 2, NULL);
+}
+
+
+typedef struct {
+    rt_store_t *store; /* a handle of its own, or the common one */
+    rt_str_t    room_id;
+    int         made;
+    int         sent;
+} suite_thread_t;
+
+
+static void *
+suite_race_run(void *data)
+{
+    int                 i;
+    char                client[32];
+    rt_room_t           draft, *room;
+    rt_arena_t         *arena;
+    rt_status_t         status;
+    rt_message_t        message, *list[1] = {&message};
+    suite_thread_t     *thread = data;
+    rt_store_session_t *session;
+
+    arena = rt_arena_create(0);
+
+    memset(&draft, 0, sizeof(draft));
+    draft.id = suite_id(arena);
+    draft.business_id = rt_str("race");
+    draft.user_id = rt_str("u1");
+    draft.is_active = 1;
+    draft.metadata = rt_str("{}");
+
+    if (thread->store->ops->begin(thread->store, RT_STORE_WRITE, &session) == RT_OK) {
+        status = thread->store->ops->room_add(session, &draft);
+        thread->made = status == RT_OK;
+        thread->store->ops->end(session, 1);
+    }
+
+    for (i = 0; i < 25; i++) {
+        if (thread->store->ops->begin(thread->store, RT_STORE_WRITE, &session) != RT_OK) {
+            continue;
+        }
+
+        status = thread->store->ops->room_find_open(session, arena, &draft, &room);
+
+        if (status == RT_OK && room != NULL) {
+            memset(&message, 0, sizeof(message));
+            snprintf(client, sizeof(client), "c%d", i); /* the same in every thread */
+            message.arena = arena;
+            message.room = room;
+            message.id = suite_id(arena);
+            message.sender_id = rt_str("u1");
+            message.message_type = rt_str("text");
+            message.content = rt_str("x");
+            message.client_id = rt_str_c(client);
+            message.created_at_ms = 1;
+            status = thread->store->ops->messages_add(session, list, 1);
+        }
+
+        if (thread->store->ops->end(session, status == RT_OK) == RT_OK && status == RT_OK
+            && message.status == RT_OK)
+        {
+            thread->sent++;
+        }
+    }
+
+    rt_arena_destroy(arena);
+
+    return NULL;
+}
+
+
+/* Half of the threads share a handle, half have one of their own, as other processes would. */
+static void
+suite_test_race(void **state)
+{
+    int                 i, made, sent;
+    pthread_t           ids[SUITE_THREADS];
+    rt_room_t           like, *room;
+    suite_thread_t      threads[SUITE_THREADS];
+    rt_store_session_t *session;
+
+    (void) state;
+
+    for (i = 0; i < SUITE_THREADS; i++) {
+        memset(&threads[i], 0, sizeof(suite_thread_t));
+        threads[i].store = i % 2 ? suite_open() : suite_store;
+        assert_int_equal(pthread_create(&ids[i], NULL, suite_race_run, &threads[i]), 0);
+    }
+
+    made = 0;
+    sent = 0;
+
+    for (i = 0; i < SUITE_THREADS; i++) {
+        pthread_join(ids[i], NULL);
+        made += threads[i].made;
+        sent += threads[i].sent;
+
+        if (threads[i].store != suite_store) {
+            rt_store_close(threads[i].store);
+        }
+    }
+
+    assert_int_equal(made, 1);
+    assert_int_equal(sent, 25);
+
+    memset(&like, 0, sizeof(like));
+    like.business_id = rt_str("race");
+    like.user_id = rt_str("u1");
+    session = suite_begin(RT_STORE_READ);
+    assert_int_equal(suite_store->ops->room_find_open(session, suite_arena, &like, &room), RT_OK);
+    suite_end(session);
+    assert_int_equal(room->seq, 25);
+    suite_list_is(room, RT_MESSAGES_AFTER, 0, 50, 1, 25);
+}
+
+
+static int
+suite_setup(void **state)
+{
+    (void) state;
+
+    suite_store = suite_open();
+    suite_arena = rt_arena_create(0);
+    assert_non_null(suite_arena);
+
+    return 0;
+}
+
+
+static int
+suite_teardown(void **state)
+{
+    (void) state;
+
+    rt_store_close(suite_store);
+    rt_arena_destroy(suite_arena);
+
+    return 0;
+}
+
+
+#define SUITE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define SUITE_TESTS                                                                                \
+    SUITE_TEST(suite_test_room), SUITE_TEST(suite_test_unique), SUITE_TEST(suite_test_rollback),   \
+        SUITE_TEST(suite_test_messages), SUITE_TEST(suite_test_message_get),                       \
+        SUITE_TEST(suite_test_list), SUITE_TEST(suite_test_reads), SUITE_TEST(suite_test_rooms),   \
+        SUITE_TEST(suite_test_race)
+
+#endif
