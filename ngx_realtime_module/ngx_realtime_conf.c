@@ -17,6 +17,7 @@ static ngx_int_t ngx_realtime_conf_add_path(ngx_conf_t *cf, ngx_str_t *name);
 static char *ngx_realtime_conf_default_store(ngx_conf_t *cf, ngx_str_t *store);
 static char *ngx_realtime_conf_sqlite(ngx_conf_t *cf, ngx_str_t *store);
 static char *ngx_realtime_conf_pool(ngx_conf_t *cf, ngx_realtime_main_conf_t *mcf);
+static char *ngx_realtime_conf_make_key(ngx_conf_t *cf, ngx_realtime_loc_conf_t *conf);
 static char *ngx_realtime_conf_key_file(ngx_conf_t *cf, ngx_str_t *name, rt_key_t **key);
 static char *ngx_realtime_conf_use_key(ngx_conf_t *cf, const char *what, rt_status_t status,
     rt_error_t *error, rt_key_t *key);
@@ -576,49 +577,55 @@ char *
 ngx_realtime_conf_merge_key(ngx_conf_t *cf, ngx_realtime_loc_conf_t *prev,
     ngx_realtime_loc_conf_t *conf)
 {
-    rt_key_t    *key;
-    rt_error_t   error;
-    rt_status_t  status;
-
-    if (conf->jwt_secret.data && conf->jwt_key_file.data) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"realtime_jwt_secret\" and \"realtime_jwt_key\" exclude each other");
+    /* http{} has no parent, so its own values never came by here */
+    if (prev->key == NULL && ngx_realtime_conf_make_key(cf, prev) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
     }
 
-    if (conf->jwt_key_file.data) {
-        return ngx_realtime_conf_key_file(cf, &conf->jwt_key_file, &conf->key);
-    }
+    if (conf->jwt_secret.data == NULL && conf->jwt_key_file.data == NULL) {
+        conf->key = prev->key;
 
-    if (conf->jwt_secret.data == NULL) {
-        if (prev->key != NULL) {
-            conf->key = prev->key;
-            return NGX_CONF_OK;
-        }
-
-        if (!conf->enable && !conf->api) {
+        if (conf->key != NULL || (!conf->enable && !conf->api)) {
             return NGX_CONF_OK;
         }
 
         if (ngx_realtime_conf_env(cf, "JWT_SECRET", &conf->jwt_secret) != NGX_OK) {
             return NGX_CONF_ERROR;
         }
-
-        if (conf->jwt_secret.len == 0) {
-            return NGX_CONF_OK;
-        }
     }
 
-    key = NULL;
-    status = rt_key_create_secret(&key, ngx_realtime_str(conf->jwt_secret), &error);
+    return ngx_realtime_conf_make_key(cf, conf);
+}
 
-    conf->key = key;
+
+/* Leaves conf->key NULL where neither a secret nor a file is set. */
+static char *
+ngx_realtime_conf_make_key(ngx_conf_t *cf, ngx_realtime_loc_conf_t *conf)
+{
+    rt_error_t   error;
+    rt_status_t  status;
+
+    if (conf->jwt_secret.len && conf->jwt_key_file.len) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"realtime_jwt_secret\" and \"realtime_jwt_key\" exclude each other");
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->jwt_key_file.len) {
+        return ngx_realtime_conf_key_file(cf, &conf->jwt_key_file, &conf->key);
+    }
+
+    if (conf->jwt_secret.len == 0) {
+        return NGX_CONF_OK;
+    }
 
     if (ngx_realtime_conf_sid_key(cf, ngx_realtime_str(conf->jwt_secret)) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
-    return ngx_realtime_conf_use_key(cf, "realtime_jwt_secret", status, &error, key);
+    status = rt_key_create_secret(&conf->key, ngx_realtime_str(conf->jwt_secret), &error);
+
+    return ngx_realtime_conf_use_key(cf, "realtime_jwt_secret", status, &error, conf->key);
 }
 
 

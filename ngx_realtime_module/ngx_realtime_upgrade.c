@@ -43,8 +43,8 @@ ngx_realtime_upgrade_check(ngx_http_request_t *r)
 {
     char              accept[RT_WS_ACCEPT_LEN];
     ngx_str_t         version;
-    ngx_uint_t        keys, versions;
-    ngx_table_elt_t  *key, *asked;
+    ngx_uint_t        count, keys, versions;
+    ngx_table_elt_t  *key, *asked, *connection;
 
     if (r != r->main || r->http_version != NGX_HTTP_VERSION_11 || r->method != NGX_HTTP_GET
         || r->stream != NULL)
@@ -57,9 +57,10 @@ ngx_realtime_upgrade_check(ngx_http_request_t *r)
         return NGX_HTTP_BAD_REQUEST;
     }
 
-    if (r->headers_in.connection == NULL
-        || !ngx_realtime_upgrade_has_token(&r->headers_in.connection->value, "upgrade"))
-    {
+    /* headers_in.connection is not set before nginx 1.23 */
+    connection = ngx_realtime_upgrade_header(r, "connection", &count);
+
+    if (connection == NULL || !ngx_realtime_upgrade_has_token(&connection->value, "upgrade")) {
         return NGX_HTTP_BAD_REQUEST;
     }
 
