@@ -5,6 +5,7 @@ package Realtime;
 
 use strict;
 use warnings;
+use feature 'state';
 
 use Cwd qw(abs_path);
 use Digest::SHA qw(hmac_sha256);
@@ -58,11 +59,14 @@ sub token {
 sub block_settings {
     my ($block) = @_;
     my $root = $ENV{TEST_NGINX_SERVROOT};
+    state $stores = 0;
     my $main = $block->main_config // '';
-    $block->set_value('main_config', load_module() . ($> == 0 ? "user root;\n" : '') . $main);
+    $block->set_value('main_config', load_module() . $main);
     my $http = $block->http_config // '';
+    # beside the root, which Test::Nginx removes only when nothing foreign is in it
+    my $store = dirname($root) . '/' . ++$stores . '.db';
     $block->set_value('http_config',
-        "realtime_store sqlite:$root/realtime.db;\nrealtime_jwt_secret $SECRET;\n$http");
+        "realtime_store sqlite:$store;\nrealtime_jwt_secret $SECRET;\n$http");
     if (!defined $block->no_error_log && !defined $block->must_die) {
         $block->set_value('no_error_log', "[alert]\n[crit]\n[emerg]\n");
     }
