@@ -9,7 +9,7 @@
 #define CUSTOMER ROLE(CUSTOMER)
 #define STAFF    (ROLE(STAFF) | ROLE(BUSINESS_ADMIN) | ROLE(BUSINESS_OWNER) | ROLE(SUPER_ADMIN))
 #define OWNER    (ROLE(BUSINESS_OWNER) | ROLE(BUSINESS_ADMIN))
-#define ANYONE   (CUSTOMER | STAFF | ROLE(SERVICE) | ROLE(OTHER)) /* membership decides */
+#define MEMBER   (CUSTOMER | STAFF) /* of a room: the operation asks which */
 
 
 typedef struct {
@@ -60,16 +60,16 @@ static const ngx_realtime_param_t  ngx_realtime_query_business[] = {
 
 /* Paths with literal parts stand before those that have a parameter in their place. */
 static const ngx_realtime_route_t  ngx_realtime_routes[] = {
-    { NGX_HTTP_POST, ROOMS "/create", CUSTOMER | STAFF, "room.create", NULL },
+    { NGX_HTTP_POST, ROOMS "/create", MEMBER, "room.create", NULL },
     { NGX_HTTP_POST, ROOMS "/team", STAFF, "room.team", NULL },
     { NGX_HTTP_POST, ROOMS "/support", OWNER, "room.support", NULL },
-    { NGX_HTTP_GET, ROOMS, CUSTOMER | STAFF, "room.list", ngx_realtime_query_rooms },
-    { NGX_HTTP_GET, ROOM, ANYONE, "room.get", NULL },
+    { NGX_HTTP_GET, ROOMS, MEMBER, "room.list", ngx_realtime_query_rooms },
+    { NGX_HTTP_GET, ROOM, MEMBER, "room.get", NULL },
     { NGX_HTTP_PUT, ROOM, STAFF, "room.update", NULL },
     { NGX_HTTP_PUT, ROOM "/archive", STAFF, "room.archive", NULL },
-    { NGX_HTTP_POST, MESSAGES, ANYONE, "message.send", NULL },
-    { NGX_HTTP_GET, MESSAGES, ANYONE, "message.list", ngx_realtime_query_messages },
-    { NGX_HTTP_PUT, MESSAGES "/read", ANYONE, "message.read", NULL },
+    { NGX_HTTP_POST, MESSAGES, MEMBER, "message.send", NULL },
+    { NGX_HTTP_GET, MESSAGES, MEMBER, "message.list", ngx_realtime_query_messages },
+    { NGX_HTTP_PUT, MESSAGES "/read", MEMBER, "message.read", NULL },
     { NGX_HTTP_GET, "/api/chat/unread-counts", STAFF, "unread.counts",
       ngx_realtime_query_business },
     { 0, NULL, 0, NULL, NULL }
