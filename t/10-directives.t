@@ -41,10 +41,8 @@ sub check {
     my $set = join ' ', map { "$_='$part{env}{$_}'" } sort keys %{ $part{env} || {} };
     my $out = `env -u JWT_SECRET -u MONGODB_URI $set @{[ nginx_binary() ]} -t -p $dir -c $conf -e $dir/error.log 2>&1`;
     my $code = $? >> 8;
-    my %line;
-    for my $i (0 .. $#lines) {
-        $line{ $lines[$i] } = $i + 1;
-    }
+    my (%line, $n);
+    $line{$_} = ++$n for split /\n/, join "\n", @lines;
     return ($code, $out, \%line);
 }
 

@@ -19,7 +19,7 @@ __DATA__
 location /socket.io/ { realtime on; }
 --- request
 GET /socket.io/?EIO=4&transport=polling
---- response_body_like
+--- response_body_like chomp
 ^0\{"sid":"[^"]{16,}","upgrades":\["websocket"\],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1048576\}$
 --- response_headers_like
 Content-Type: text/plain; ?charset=UTF-8
@@ -42,7 +42,7 @@ location /socket.io/ {
 }
 --- request
 GET /socket.io/?EIO=4&transport=polling
---- response_body_like
+--- response_body_like chomp
 "pingInterval":300,"pingTimeout":1000,"maxPayload":1000000\}$
 
 
@@ -327,8 +327,7 @@ Content-Type: application/json
 
 === TEST 23: bodies past the limit are refused by us, not by an HTML page
 --- config
-location /socket.io/ { realtime on; realtime_max_payload 1000; }
-client_max_body_size 10;
+location /socket.io/ { realtime on; realtime_max_payload 1000; client_max_body_size 10; }
 --- request eval
 "POST /socket.io/?EIO=4&transport=polling&sid=nothing\n" . ('x' x 2000)
 --- error_code_like: ^(400|413)$

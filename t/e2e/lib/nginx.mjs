@@ -84,6 +84,13 @@ export function childrenOf(pid)
     }
 }
 
+// As many files as the machine allows; asking for more is an [alert].
+function fileLimit()
+{
+    const line = /^Max open files\s+\S+\s+(\S+)/m.exec(fs.readFileSync('/proc/self/limits', 'utf8'));
+    return Math.min(65536, line[1] === 'unlimited' ? 65536 : Number(line[1]));
+}
+
 // The user that workers run as; files they write to must be theirs.
 function workerUser()
 {
@@ -178,7 +185,7 @@ export class Server
 ${MODULE ? `load_module ${MODULE};` : ''}
 daemon ${o.daemon ? 'on' : 'off'};
 worker_processes ${workers};
-worker_rlimit_nofile 65536;
+worker_rlimit_nofile ${fileLimit()};
 ${this.user ? `user ${this.user.name};` : ''}
 pid ${this.dir}/nginx.pid;
 error_log ${this.log} ${o.logLevel || 'info'};
