@@ -25,7 +25,6 @@ static void ngx_realtime_asks_connected(ngx_realtime_session_t *s);
 static ngx_uint_t ngx_realtime_asks_limited(ngx_realtime_session_t *s);
 static void ngx_realtime_asks_fail(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask,
     rt_status_t status, const char *text, rt_str_t extra);
-static void ngx_realtime_ask_free(ngx_realtime_ask_t *ask);
 
 
 void
@@ -270,7 +269,7 @@ ngx_realtime_ask_create(rt_str_t event, json_t *data)
 }
 
 
-static void
+void
 ngx_realtime_ask_free(ngx_realtime_ask_t *ask)
 {
     json_decref(ask->data);

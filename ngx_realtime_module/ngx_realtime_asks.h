@@ -23,6 +23,7 @@ void ngx_realtime_asks_push(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask);
 
 /* event: any text; data: stolen, or NULL. NULL: no memory (data is freed). */
 ngx_realtime_ask_t *ngx_realtime_ask_create(rt_str_t event, json_t *data);
+void                ngx_realtime_ask_free(ngx_realtime_ask_t *ask);
 
 /* Handles what waits, as far as order allows. May close s. */
 void ngx_realtime_asks_run(ngx_realtime_session_t *s);

@@ -424,6 +424,10 @@ ngx_realtime_engine_packet(ngx_realtime_session_t *s, rt_eio_packet_t *packet)
         return;
 
     case RT_EIO_CLOSE:
+        if (s->polling != NULL) {
+            ngx_realtime_polling_noop(s);
+        }
+
         ngx_realtime_session_close(s, RT_WS_CLOSE_NORMAL, "client closed");
         return;
 

@@ -309,6 +309,10 @@ ngx_realtime_event_leave(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask)
 
     if (m != NULL) {
         ngx_realtime_people_leave(m);
+
+    } else if (!rt_id_valid(rt_json_get_str(ask->data, "roomId"))) {
+        ngx_realtime_asks_failed(s, RT_INVALID, "roomId must be a room's id", rt_str_null);
+        return;
     }
 
     ngx_realtime_asks_done(s, NGX_REALTIME_SUCCESS);

@@ -453,6 +453,29 @@ ngx_realtime_move_send_json(ngx_realtime_session_t *s, ngx_uint_t type, json_t *
 
 
 void
+ngx_realtime_move_drain(void)
+{
+    ngx_queue_t           *q, *next;
+    ngx_realtime_probe_t  *probe;
+
+    for (q = ngx_queue_head(&ngx_realtime_probes);
+         q != ngx_queue_sentinel(&ngx_realtime_probes);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        probe = ngx_queue_data(q, ngx_realtime_probe_t, link);
+
+        if (probe->request != NULL) {
+            ngx_realtime_probe_allowed(probe, 1);
+
+        } else if (!probe->taking) {
+            ngx_realtime_probe_drop(probe, "worker quits");
+        }
+    }
+}
+
+
+void
 ngx_realtime_move_worker_lost(ngx_realtime_worker_id_t worker)
 {
     ngx_queue_t             *q, *next;

@@ -42,6 +42,11 @@ ngx_uint_t ngx_realtime_move_moved(ngx_realtime_sid_t *sid);
 void ngx_realtime_move_on_message(ngx_realtime_worker_id_t from, ngx_uint_t type,
     ngx_str_t *payload);
 void ngx_realtime_move_worker_lost(ngx_realtime_worker_id_t worker);
+
+/* The worker quits: WebSockets on trial for other workers' sessions are closed, those sessions
+ * poll on. */
+void ngx_realtime_move_drain(void);
+
 void ngx_realtime_move_init(void);
 void ngx_realtime_move_exit(void);
 

@@ -41,7 +41,7 @@ ngx_realtime_polling_detach(ngx_realtime_session_t *s)
 
     ev = &s->polling->event;
 
-    ngx_realtime_polling_release(s, NGX_REALTIME_NOOP);
+    ngx_realtime_polling_noop(s);
 
     if (ev->timer_set) {
         ngx_del_timer(ev);
@@ -192,10 +192,17 @@ ngx_realtime_polling_release(ngx_realtime_session_t *s, const char *packet)
 
 
 void
+ngx_realtime_polling_noop(ngx_realtime_session_t *s)
+{
+    ngx_realtime_polling_release(s, NGX_REALTIME_NOOP);
+}
+
+
+void
 ngx_realtime_polling_probed(ngx_realtime_session_t *s)
 {
     s->polling->probed = 1;
-    ngx_realtime_polling_release(s, NGX_REALTIME_NOOP);
+    ngx_realtime_polling_noop(s);
 }
 
 

@@ -39,6 +39,9 @@ ngx_int_t ngx_realtime_polling_attach(ngx_realtime_session_t *s);
 /* Another transport takes over: a held GET is released with a noop. */
 void ngx_realtime_polling_detach(ngx_realtime_session_t *s);
 
+/* Releases a held GET with a noop. */
+void ngx_realtime_polling_noop(ngx_realtime_session_t *s);
+
 /* The session ends: a held GET gets what waits and a close packet. */
 void ngx_realtime_polling_close(ngx_realtime_session_t *s);
 

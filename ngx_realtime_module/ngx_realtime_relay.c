@@ -30,12 +30,12 @@ static void ngx_realtime_relay_body(ngx_http_request_t *r, ngx_int_t rc, ngx_str
 static void ngx_realtime_relay_send(ngx_realtime_relay_t *relay, ngx_uint_t type,
     ngx_str_t *body);
 static void ngx_realtime_relay_answered(ngx_str_t *payload);
-static void ngx_realtime_relay_unknown(ngx_realtime_poll_t *poll, ngx_realtime_sid_t *sid,
-    ngx_uint_t get);
+static void ngx_realtime_relay_unknown(ngx_realtime_poll_t *poll, ngx_realtime_sid_t *sid);
 
 static ngx_rbtree_t       ngx_realtime_relay_tree;
 static ngx_rbtree_node_t  ngx_realtime_relay_sentinel;
 static uint64_t           ngx_realtime_relay_last;
+static ngx_uint_t         ngx_realtime_relay_count;
 
 
 void
@@ -68,6 +68,7 @@ ngx_realtime_relay_create(ngx_http_request_t *r, ngx_realtime_sid_t *sid)
     relay->node.key = (ngx_rbtree_key_t) ++ngx_realtime_relay_last;
 
     ngx_rbtree_insert(&ngx_realtime_relay_tree, &relay->node);
+    ngx_realtime_relay_count++;
     ngx_http_set_ctx(r, relay, ngx_http_realtime_module);
 
     return relay;
@@ -84,6 +85,7 @@ ngx_realtime_relay_forget(ngx_http_request_t *r)
     if (relay != NULL && relay->waiting) {
         relay->waiting = 0;
         ngx_rbtree_delete(&ngx_realtime_relay_tree, &relay->node);
+        ngx_realtime_relay_count--;
     }
 }
 
@@ -151,7 +153,7 @@ ngx_realtime_relay_get(ngx_http_request_t *r, ngx_realtime_sid_t *sid)
     if (s != NULL) {
         ngx_realtime_polling_get(s, &poll);
     } else {
-        ngx_realtime_relay_unknown(&poll, sid, 1);
+        ngx_realtime_relay_unknown(&poll, sid);
     }
 
     return NGX_DONE;
@@ -242,27 +244,17 @@ ngx_realtime_relay_body(ngx_http_request_t *r, ngx_int_t rc, ngx_str_t *body, vo
     if (s != NULL) {
         ngx_realtime_polling_post(s, &poll, body);
     } else {
-        ngx_realtime_relay_unknown(&poll, &relay->sid, 0);
+        ngx_realtime_relay_unknown(&poll, &relay->sid);
     }
 }
 
 
-/* The session is not here: it never was, it ended, or it moved to another worker with its upgrade,
- * after which a last GET may still come. */
+/* The session is not here: it never was, it ended, or it moved to another worker with its
+ * upgrade. */
 static void
-ngx_realtime_relay_unknown(ngx_realtime_poll_t *poll, ngx_realtime_sid_t *sid, ngx_uint_t get)
+ngx_realtime_relay_unknown(ngx_realtime_poll_t *poll, ngx_realtime_sid_t *sid)
 {
-    ngx_str_t  noop = ngx_string("6");
-
-    if (!ngx_realtime_move_moved(sid)) {
-        ngx_realtime_poll_error(poll, 1);
-
-    } else if (get) {
-        ngx_realtime_poll_answer(poll, NGX_HTTP_OK, NGX_REALTIME_POLL_PACKETS, &noop);
-
-    } else {
-        ngx_realtime_poll_error(poll, 3);
-    }
+    ngx_realtime_poll_error(poll, ngx_realtime_move_moved(sid) ? 3 : 1);
 }
 
 
@@ -379,7 +371,7 @@ ngx_realtime_relay_on_message(ngx_realtime_worker_id_t from, ngx_uint_t type, ng
         if (s != NULL) {
             ngx_realtime_polling_get(s, &poll);
         } else {
-            ngx_realtime_relay_unknown(&poll, &sid, 1);
+            ngx_realtime_relay_unknown(&poll, &sid);
         }
         break;
 
@@ -393,7 +385,7 @@ ngx_realtime_relay_on_message(ngx_realtime_worker_id_t from, ngx_uint_t type, ng
         if (s != NULL) {
             ngx_realtime_polling_post(s, &poll, &body);
         } else {
-            ngx_realtime_relay_unknown(&poll, &sid, 0);
+            ngx_realtime_relay_unknown(&poll, &sid);
         }
         break;
 
@@ -476,6 +468,47 @@ again:
 
         poll.request = relay->request;
         ngx_realtime_poll_error(&poll, 1);
+
+        goto again;
+    }
+}
+
+
+ngx_uint_t
+ngx_realtime_relay_waiting(void)
+{
+    return ngx_realtime_relay_count;
+}
+
+
+void
+ngx_realtime_relay_release(void)
+{
+    ngx_str_t              noop = ngx_string("6");
+    ngx_rbtree_node_t     *node;
+    ngx_realtime_poll_t    poll;
+    ngx_realtime_relay_t  *relay;
+
+again:
+
+    if (ngx_realtime_relay_count == 0) {
+        return;
+    }
+
+    for (node = ngx_rbtree_min(ngx_realtime_relay_tree.root, &ngx_realtime_relay_sentinel);
+         node != NULL;
+         node = ngx_rbtree_next(&ngx_realtime_relay_tree, node))
+    {
+        relay = (ngx_realtime_relay_t *) node;
+
+        if (relay->request->reading_body) {
+            continue;
+        }
+
+        ngx_realtime_relay_send(relay, NGX_REALTIME_RELAY_ABORT, NULL);
+
+        poll.request = relay->request;
+        ngx_realtime_poll_answer(&poll, NGX_HTTP_OK, NGX_REALTIME_POLL_PACKETS, &noop);
 
         goto again;
     }

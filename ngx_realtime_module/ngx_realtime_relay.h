@@ -43,6 +43,12 @@ void ngx_realtime_relay_on_message(ngx_realtime_worker_id_t from, ngx_uint_t typ
 /* Requests that wait for it are answered: unknown session. */
 void ngx_realtime_relay_worker_lost(ngx_realtime_worker_id_t worker);
 
+/* How many requests of this worker's wait for their answers. */
+ngx_uint_t ngx_realtime_relay_waiting(void);
+
+/* The worker can't wait for them any longer: they are answered with a noop, their sessions end. */
+void ngx_realtime_relay_release(void);
+
 void ngx_realtime_relay_init(void);
 
 #endif

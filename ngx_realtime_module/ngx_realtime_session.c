@@ -10,6 +10,7 @@
 #include <rt/rt_text.h>
 
 
+static ngx_uint_t ngx_realtime_session_slow(ngx_realtime_session_t *s);
 static void ngx_realtime_session_end(ngx_realtime_session_t *s, ngx_uint_t told);
 static void ngx_realtime_session_send_copy(ngx_realtime_session_t *s, rt_ws_opcode_t opcode,
     const void *data, size_t len);
@@ -189,6 +190,16 @@ ngx_realtime_session_attach(ngx_realtime_session_t *s, ngx_realtime_ws_t *ws)
 }
 
 
+/* One message may be larger than the limit; what waits behind it may not. */
+static ngx_uint_t
+ngx_realtime_session_slow(ngx_realtime_session_t *s)
+{
+    return s->slow || (s->queue.head != NULL
+                       && s->queue.bytes - ngx_realtime_buf_frame_len(s->queue.head->buf)
+                          > s->conf->send_buffer);
+}
+
+
 void
 ngx_realtime_session_send(ngx_realtime_session_t *s, ngx_realtime_buf_t *buf)
 {
@@ -197,15 +208,13 @@ ngx_realtime_session_send(ngx_realtime_session_t *s, ngx_realtime_buf_t *buf)
         return;
     }
 
-    if (s->closed || s->queue.bytes > s->conf->send_buffer) {
+    if (s->closed || ngx_realtime_session_slow(s)) {
         return;
     }
 
-    if (ngx_realtime_queue_push(&s->queue, buf) != NGX_OK) {
-        s->queue.bytes = s->conf->send_buffer + 1;
-    }
+    if (ngx_realtime_queue_push(&s->queue, buf) != NGX_OK || ngx_realtime_session_slow(s)) {
+        s->slow = 1;
 
-    if (s->queue.bytes > s->conf->send_buffer) {
         /* whoever is sending may be walking over this client: it is dropped by its timer */
         ngx_realtime_session_arm(s);
         return;
@@ -319,7 +328,7 @@ ngx_realtime_session_arm(ngx_realtime_session_t *s)
         after = left <= 0 ? 0 : ngx_min(after, (ngx_msec_t) ngx_min(left, 3600 * 1000));
     }
 
-    if (s->queue.bytes > s->conf->send_buffer) {
+    if (s->slow) {
         after = 0;
     }
 
@@ -339,7 +348,7 @@ ngx_realtime_session_timer(ngx_realtime_session_t *s)
 
     now = ngx_current_msec;
 
-    if (s->queue.bytes > s->conf->send_buffer) {
+    if (s->slow) {
         ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
                       "realtime: client is too slow: more than %uz bytes wait for its poll",
                       s->conf->send_buffer);

@@ -114,6 +114,7 @@ struct ngx_realtime_session_s {
     unsigned                        counted:1;  /* in realtime_max_connections */
     unsigned                        user_counted:1;
     unsigned                        running:1;  /* inside ngx_realtime_asks_run */
+    unsigned                        slow:1;     /* polling: too much waits, dropped by the timer */
     unsigned                        paused:1;   /* too many asks wait: its WebSocket is not read */
 };
 

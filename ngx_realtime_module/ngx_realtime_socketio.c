@@ -210,10 +210,17 @@ ngx_realtime_socketio_event(ngx_realtime_session_t *s, rt_sio_packet_t *packet,
 
     data = json_array_get(packet->data, 1);
 
-    /* emit('event') without an argument is as good as one with an empty object */
-    ask = ngx_realtime_ask_create(event, data ? json_incref(data) : json_object());
+    ask = ngx_realtime_ask_create(event, json_incref(data));
     if (ask == NULL) {
         ngx_realtime_session_close(s, RT_WS_CLOSE_INTERNAL, "no memory");
+        return;
+    }
+
+    /* Socket.IO's own server says nothing to an event that nobody handles */
+    if (!refused && packet->id == RT_SIO_ID_NONE
+        && ngx_realtime_event_handler(ask->event) == NULL)
+    {
+        ngx_realtime_ask_free(ask);
         return;
     }
 

@@ -422,6 +422,8 @@ ngx_realtime_ws_write_handler(ngx_event_t *wev)
 static void
 ngx_realtime_ws_flush(ngx_realtime_ws_t *ws)
 {
+    size_t  waiting;
+
     if (ws->dead || ws->shut) {
         return;
     }
@@ -445,10 +447,13 @@ ngx_realtime_ws_flush(ngx_realtime_ws_t *ws)
         return;
     }
 
-    if (ws->queue.bytes - ws->sent > ws->send_max) {
+    /* the message under way is left out: one that is larger than the limit could never be sent */
+    waiting = ws->queue.bytes - ngx_realtime_buf_frame_len(ws->queue.head->buf);
+
+    if (waiting > ws->send_max) {
         ngx_log_error(NGX_LOG_INFO, ws->connection->log, 0,
                       "client is too slow: %uz bytes wait, realtime_send_buffer is %uz",
-                      ws->queue.bytes - ws->sent, ws->send_max);
+                      waiting, ws->send_max);
         ngx_realtime_ws_lost(ws, "slow client");
         return;
     }

@@ -55,7 +55,8 @@ ngx_realtime_ws_t *ngx_realtime_ws_create(ngx_connection_t *c, size_t max_payloa
 void ngx_realtime_ws_own(ngx_realtime_ws_t *ws, const ngx_realtime_ws_owner_t *owner, void *data);
 
 /* Queues a framed buffer (a reference is added), written at the end of this turn. A client that
- * lets more than send_max wait is dropped then, which the owner hears; never from inside. */
+ * lets more than send_max wait behind the message under way is dropped then, which the owner hears;
+ * never from inside. */
 void ngx_realtime_ws_send(ngx_realtime_ws_t *ws, ngx_realtime_buf_t *buf);
 
 /* An empty ping frame. */

@@ -21,6 +21,7 @@
 #define NGX_REALTIME_DRAIN_TICK      50
 #define NGX_REALTIME_DRAIN_TICKS     90    /* all are told within these */
 #define NGX_REALTIME_DRAIN_AT_ONCE   4     /* fewer are not worth spreading: per tick */
+#define NGX_REALTIME_DRAIN_PATIENCE  140   /* ticks for answers of other workers, which quit too */
 #define NGX_REALTIME_BUS_QUEUE       (64 * 1024 * 1024)
 #define NGX_REALTIME_STORE_RETRY     5000
 
@@ -40,6 +41,7 @@ static ngx_connection_t  *ngx_realtime_quit_slot;
 static ngx_event_t        ngx_realtime_drain_timer;
 static ngx_event_t        ngx_realtime_store_timer;
 static ngx_uint_t         ngx_realtime_drain_slice;
+static ngx_uint_t         ngx_realtime_drain_ticks;
 
 
 ngx_int_t
@@ -219,6 +221,7 @@ ngx_realtime_worker_quit_handler(ngx_event_t *ev)
     ngx_realtime_drain_timer.data = worker;
     ngx_realtime_drain_timer.log = worker->log;
 
+    ngx_realtime_move_drain();
     ngx_add_timer(&ngx_realtime_drain_timer, 1);
 }
 
@@ -248,7 +251,13 @@ ngx_realtime_worker_drain_handler(ngx_event_t *ev)
         n++;
     }
 
-    if (ngx_realtime_session_count() != 0 || worker->tasks != 0) {
+    if (++ngx_realtime_drain_ticks == NGX_REALTIME_DRAIN_PATIENCE) {
+        ngx_realtime_relay_release();
+    }
+
+    if (ngx_realtime_session_count() != 0 || worker->tasks != 0
+        || ngx_realtime_relay_waiting() != 0)
+    {
         ngx_add_timer(ev, NGX_REALTIME_DRAIN_TICK);
         return;
     }
