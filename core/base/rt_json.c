@@ -3,8 +3,9 @@
  * jansson parses, but some things of it do not suit us: it recurses up to 2048 levels deep (more
  * than a small thread stack holds), it makes up to 240 bytes of a text's three ("{},"), it refuses
  * a whole document for one integer beyond int64, and for a lone surrogate or \u0000, without saying
- * which event the document was. So depth and values are counted before it sees the text; and what it refused is copied with the offending places
- * replaced, and tried once more. Only broken documents pay for that.
+ * which event the document was. So depth and values are counted before it sees the text; and what
+ * it refused is copied with the offending places replaced, and tried once more. Only broken
+ * documents pay for that.
  *
  * Reals are written with 15 digits where all of a document's reals come back from that as they
  * were (0.1 stays 0.1), else with 16 or 17, which always do. */
