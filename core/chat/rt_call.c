@@ -71,20 +71,6 @@ rt_call_destroy(rt_call_t *call)
 
 
 rt_status_t
-rt_call_fail(rt_call_t *call, rt_status_t status, const char *format, ...)
-{
-    va_list args;
-    char    text[RT_ERROR_TEXT_MAX];
-
-    va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-
-    return rt_error_set(&call->error, status, "%s", text);
-}
-
-
-rt_status_t
 rt_call_store_failed(rt_call_t *call, rt_status_t status)
 {
     if (status == RT_OK) {

@@ -47,9 +47,8 @@ extern const rt_op_entry_t rt_message_list_ops[];
 extern const rt_op_entry_t rt_message_read_ops[];
 
 
-/* Sets call->status and its error's text; returns status. */
-rt_status_t rt_call_fail(rt_call_t *call, rt_status_t status, const char *format, ...)
-    RT_PRINTF(3, 4);
+/* Sets the text that the caller reads; gives the status, to be returned. */
+#define rt_call_fail(call, status, ...) rt_error_set(&(call)->error, (status), __VA_ARGS__)
 
 /* What a store's failure is to the caller: status, with a text where it has none yet. */
 rt_status_t rt_call_store_failed(rt_call_t *call, rt_status_t status);

@@ -189,6 +189,7 @@ rt_message_heal(rt_core_t *core, rt_call_t *call)
 
     (void) core;
 
+    room = NULL;
     memset(&heal, 0, sizeof(heal));
     ops = rt_call_store(call);
 
@@ -211,7 +212,7 @@ rt_message_heal(rt_core_t *core, rt_call_t *call)
             heal.after_seq, RT_HEAL_MESSAGES, &list);
     }
 
-    if (status != RT_OK) {
+    if (status != RT_OK || room == NULL) {
         return status;
     }
 

@@ -36,7 +36,7 @@ test_create(void **state)
     test_member(json, "metadata.userPhone", "\"1\"");
     test_member(json, "metadata.priority", "\"medium\"");
     test_member(json, "metadata.tags", "[]");
-    strcpy(first, json_string_value(json_object_get(json, "_id")));
+    memcpy(first, json_string_value(json_object_get(json, "_id")), 25);
     assert_string_equal(first, json_string_value(json_object_get(json, "id")));
     json_decref(json);
     assert_int_equal(call->created, 1);

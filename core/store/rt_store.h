@@ -94,8 +94,8 @@ typedef struct {
     int64_t           created_at_ms;
 
     rt_arena_t *arena;        /* where text goes */
-    rt_status_t status;       /* RT_OK: stored. RT_CONFLICT: the sender sent client_id to this room
-                                * before; then id, seq, created_at_ms and text are the first one's */
+    rt_status_t status;       /* RT_OK: stored. RT_CONFLICT: a retry (client_id): what follows and
+                               * id and created_at_ms are then the first one's */
     int64_t     seq;          /* its place in the room, from 1 without holes */
     int64_t     unread_count; /* of the room, after it */
     rt_str_t    text;         /* the whole document as JSON */

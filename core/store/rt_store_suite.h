@@ -1,5 +1,6 @@
 /* What every store must do, written once: each store's test program includes this, provides
- * suite_open(), setup and teardown (around suite_setup and suite_teardown), and runs SUITE_TESTS. */
+ * suite_open(), setup and teardown (around suite_setup and suite_teardown), and runs
+ * SUITE_TESTS. */
 
 #ifndef RT_STORE_SUITE_H
 #define RT_STORE_SUITE_H
