@@ -45,8 +45,9 @@ PACKAGES := jansson libjwt libcrypto \
     $(call uses,<sqlite3\.h>,sqlite3) $(call uses,<zlib\.h>,zlib) \
     $(call uses,<unicode/,icu-uc icu-i18n)
 
-LIB_CFLAGS := $(shell pkg-config --cflags $(PACKAGES))
-LIB_LIBS   := $(shell pkg-config --libs $(PACKAGES)) -pthread -lm
+# asked once and only when needed: `make run` installs pkg-config first
+LIB_CFLAGS = $(eval LIB_CFLAGS := $$(shell pkg-config --cflags $$(PACKAGES)))$(LIB_CFLAGS)
+LIB_LIBS = $(eval LIB_LIBS := $$(shell pkg-config --libs $$(PACKAGES)) -pthread -lm)$(LIB_LIBS)
 
 OPTIMIZE ?= -O2
 HARDENING = -fstack-protector-strong \
