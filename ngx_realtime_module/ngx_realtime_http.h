@@ -8,8 +8,8 @@
 /* Sends a whole answer with CORS headers for the request's origin, Content-Type and
  * Content-Length, body copied; for HEAD the headers only. Cache-Control: no-store. Returns what
  * a handler returns or ngx_http_finalize_request takes. */
-ngx_int_t ngx_realtime_http_send(ngx_http_request_t *r, ngx_uint_t status,
-    const char *content_type, ngx_str_t *body);
+ngx_int_t ngx_realtime_http_send(ngx_http_request_t *r, ngx_uint_t status, const char *content_type,
+    ngx_str_t *body);
 
 /* {"statusCode":404,"error":"Not Found","message":…}; Retry-After for 429 and 503. message is
  * escaped here. `extra` (or NULL): a JSON object text whose members are added. */
@@ -46,8 +46,8 @@ ngx_int_t ngx_realtime_http_bearer(ngx_http_request_t *r, ngx_str_t *token);
  * body (writable, in the request's pool), or NGX_HTTP_REQUEST_ENTITY_TOO_LARGE, or another status
  * (then body is empty; answer with it). done must finalize the request or hold it. Returns what
  * the content handler returns (NGX_DONE). */
-typedef void (*ngx_realtime_http_body_pt)(ngx_http_request_t *r, ngx_int_t rc, ngx_str_t *body,
-    void *data);
+typedef void (
+    *ngx_realtime_http_body_pt)(ngx_http_request_t *r, ngx_int_t rc, ngx_str_t *body, void *data);
 ngx_int_t ngx_realtime_http_read_body(ngx_http_request_t *r, size_t max,
     ngx_realtime_http_body_pt done, void *data);
 

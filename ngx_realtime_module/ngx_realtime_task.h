@@ -5,7 +5,7 @@
 
 #include "ngx_realtime.h"
 
-typedef struct ngx_realtime_task_s  ngx_realtime_task_t;
+typedef struct ngx_realtime_task_s ngx_realtime_task_t;
 
 /* The call is done: answer whoever asked. Runs once for every posted call; data is NULL when the
  * asker has let go. Never called from inside post. After it returns the task emits what the call
