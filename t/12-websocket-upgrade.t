@@ -76,7 +76,7 @@ Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=
 
 === TEST 4: another version is told which one we speak
 --- config
-location /ws { realtime_echo websocket; }
+location /ws { realtime_echo websocket; keepalive_timeout 0; }
 --- raw_request eval
 main::upgrade('/ws', version => "Sec-WebSocket-Version: 8\r\n", more => "Connection: close\r\n")
 --- error_code: 426
@@ -87,7 +87,7 @@ Sec-WebSocket-Version: 13
 
 === TEST 5: no key
 --- config
-location /ws { realtime_echo websocket; }
+location /ws { realtime_echo websocket; keepalive_timeout 0; }
 --- raw_request eval
 main::upgrade('/ws', key => '')
 --- error_code: 400
@@ -98,7 +98,7 @@ Content-Type: application/json
 
 === TEST 6: a key of the wrong length
 --- config
-location /ws { realtime_echo websocket; }
+location /ws { realtime_echo websocket; keepalive_timeout 0; }
 --- raw_request eval
 main::upgrade('/ws', key => "Sec-WebSocket-Key: c2hvcnQ=\r\n")
 --- error_code: 400
@@ -107,7 +107,7 @@ main::upgrade('/ws', key => "Sec-WebSocket-Key: c2hvcnQ=\r\n")
 
 === TEST 7: a request with a body
 --- config
-location /ws { realtime_echo websocket; }
+location /ws { realtime_echo websocket; keepalive_timeout 0; }
 --- raw_request eval
 main::upgrade('/ws', more => "Content-Length: 5\r\n", after => 'hello')
 --- error_code: 400
@@ -116,7 +116,7 @@ main::upgrade('/ws', more => "Content-Length: 5\r\n", after => 'hello')
 
 === TEST 8: a chunked request
 --- config
-location /ws { realtime_echo websocket; }
+location /ws { realtime_echo websocket; keepalive_timeout 0; }
 --- raw_request eval
 main::upgrade('/ws', more => "Transfer-Encoding: chunked\r\n", after => "5\r\nhello\r\n0\r\n\r\n")
 --- error_code: 400
@@ -125,7 +125,7 @@ main::upgrade('/ws', more => "Transfer-Encoding: chunked\r\n", after => "5\r\nhe
 
 === TEST 9: HTTP/1.0
 --- config
-location /ws { realtime_echo websocket; }
+location /ws { realtime_echo websocket; keepalive_timeout 0; }
 --- raw_request eval
 main::upgrade('/ws', http => '1.0')
 --- error_code_like: ^(400|426)$
@@ -134,7 +134,7 @@ main::upgrade('/ws', http => '1.0')
 
 === TEST 10: POST
 --- config
-location /ws { realtime_echo websocket; }
+location /ws { realtime_echo websocket; keepalive_timeout 0; }
 --- raw_request eval
 main::upgrade('/ws', method => 'POST', more => "Content-Length: 0\r\n")
 --- error_code_like: ^(400|405)$
@@ -154,7 +154,7 @@ main::upgrade('/ws', upgrade => "Upgrade: WebSocket\r\nConnection: keep-alive, U
 
 === TEST 12: a forbidden origin may not open a WebSocket
 --- config
-location /socket.io/ { realtime on; realtime_allow_origin https://shop.example; }
+location /socket.io/ { realtime on; realtime_allow_origin https://shop.example; keepalive_timeout 0; }
 --- raw_request eval
 main::upgrade('/socket.io/?EIO=4&transport=websocket', more => "Origin: https://evil.example\r\n")
 --- error_code: 403
