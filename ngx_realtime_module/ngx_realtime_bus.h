@@ -8,9 +8,9 @@
 #include <ngx_core.h>
 
 /* A worker's name: random, made at its start, never its number or pid. 0 is nobody. */
-typedef uint64_t  ngx_realtime_worker_id_t;
+typedef uint64_t ngx_realtime_worker_id_t;
 
-typedef struct ngx_realtime_bus_s  ngx_realtime_bus_t;
+typedef struct ngx_realtime_bus_s ngx_realtime_bus_t;
 
 /* What the worker wants to hear. Bytes are only valid during the call. */
 typedef struct {
@@ -32,7 +32,7 @@ typedef struct {
      * ended without a goodbye): every ordered channel is to be healed from the store */
     void (*on_gap)(void *data);
 
-    void  *data;
+    void *data;
 } ngx_realtime_bus_handlers_t;
 
 /* Called for a request: with each answer that is not empty (answer != NULL), then once with
@@ -44,7 +44,7 @@ typedef void (*ngx_realtime_bus_answer_pt)(void *data, ngx_str_t *answer);
  * reached, and will be told of a gap). Never from inside subscribe. */
 typedef void (*ngx_realtime_bus_subscribed_pt)(void *data);
 
-typedef struct ngx_realtime_bus_wait_s  ngx_realtime_bus_wait_t;
+typedef struct ngx_realtime_bus_wait_s ngx_realtime_bus_wait_t;
 
 typedef struct {
     /* Counted: n subscribes need n unsubscribes. *wait (may be NULL) lets the caller cancel the
@@ -78,10 +78,10 @@ typedef struct {
 } ngx_realtime_bus_methods_t;
 
 struct ngx_realtime_bus_s {
-    const ngx_realtime_bus_methods_t  *methods;
-    ngx_realtime_bus_handlers_t        handlers;
-    ngx_realtime_worker_id_t           self;
-    ngx_log_t                         *log;
+    const ngx_realtime_bus_methods_t *methods;
+    ngx_realtime_bus_handlers_t       handlers;
+    ngx_realtime_worker_id_t          self;
+    ngx_log_t                        *log;
 };
 
 /* Checks at configuration that the sockets' paths in dir will fit. NGX_ERROR: logged. */
@@ -94,7 +94,6 @@ ngx_int_t ngx_realtime_bus_local_check(ngx_conf_t *cf, ngx_str_t *dir);
  * called from the event loop, never from inside create, publish, send, request or subscribe, and
  * on_worker_lost only for workers that were met. NULL: logged. */
 ngx_realtime_bus_t *ngx_realtime_bus_local_create(ngx_cycle_t *cycle, ngx_str_t *dir,
-    ngx_realtime_worker_id_t self, size_t queue_max,
-    const ngx_realtime_bus_handlers_t *handlers);
+    ngx_realtime_worker_id_t self, size_t queue_max, const ngx_realtime_bus_handlers_t *handlers);
 
 #endif

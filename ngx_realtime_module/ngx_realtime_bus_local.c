@@ -13,47 +13,41 @@
 #include "ngx_realtime_bus_local.h"
 
 
-static ngx_int_t ngx_realtime_local_publish(ngx_realtime_bus_t *bus, ngx_str_t *channel,
-    ngx_str_t *payload);
-static ngx_int_t ngx_realtime_local_send(ngx_realtime_bus_t *bus, ngx_realtime_worker_id_t to,
-    ngx_str_t *payload);
+static ngx_int_t  ngx_realtime_local_publish(ngx_realtime_bus_t *bus, ngx_str_t *channel,
+     ngx_str_t *payload);
+static ngx_int_t  ngx_realtime_local_send(ngx_realtime_bus_t *bus, ngx_realtime_worker_id_t to,
+     ngx_str_t *payload);
 static ngx_uint_t ngx_realtime_local_peers(ngx_realtime_bus_t *bus);
-static void ngx_realtime_local_close(ngx_realtime_bus_t *bus);
+static void       ngx_realtime_local_close(ngx_realtime_bus_t *bus);
 
-static void ngx_realtime_local_turn(ngx_event_t *ev);
-static ngx_int_t ngx_realtime_local_listen(ngx_realtime_local_t *local);
-static ngx_socket_t ngx_realtime_local_bind(ngx_realtime_local_t *local);
-static void ngx_realtime_local_accept(ngx_event_t *ev);
-static void ngx_realtime_local_rescan(ngx_event_t *ev);
-static ngx_uint_t ngx_realtime_local_scan(ngx_realtime_local_t *local);
+static void                     ngx_realtime_local_turn(ngx_event_t *ev);
+static ngx_int_t                ngx_realtime_local_listen(ngx_realtime_local_t *local);
+static ngx_socket_t             ngx_realtime_local_bind(ngx_realtime_local_t *local);
+static void                     ngx_realtime_local_accept(ngx_event_t *ev);
+static void                     ngx_realtime_local_rescan(ngx_event_t *ev);
+static ngx_uint_t               ngx_realtime_local_scan(ngx_realtime_local_t *local);
 static ngx_realtime_worker_id_t ngx_realtime_local_parse(u_char *name, size_t len);
 static void ngx_realtime_local_event(ngx_realtime_local_t *local, ngx_event_t *ev,
     ngx_event_handler_pt handler);
 
 
-static const ngx_realtime_bus_methods_t  ngx_realtime_local_methods = {
-    ngx_realtime_local_subscribe,
-    ngx_realtime_local_unsubscribe,
-    ngx_realtime_local_publish,
-    ngx_realtime_local_send,
-    ngx_realtime_local_request,
-    ngx_realtime_local_cancel,
-    ngx_realtime_local_peers,
-    ngx_realtime_local_close
-};
+static const ngx_realtime_bus_methods_t ngx_realtime_local_methods = {ngx_realtime_local_subscribe,
+    ngx_realtime_local_unsubscribe, ngx_realtime_local_publish, ngx_realtime_local_send,
+    ngx_realtime_local_request, ngx_realtime_local_cancel, ngx_realtime_local_peers,
+    ngx_realtime_local_close};
 
 
 ngx_int_t
 ngx_realtime_bus_local_check(ngx_conf_t *cf, ngx_str_t *dir)
 {
-    struct sockaddr_un  address;
+    struct sockaddr_un address;
 
     if (dir->len + 1 + NGX_REALTIME_LOCAL_FILE_LEN >= sizeof(address.sun_path)) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "the bus directory \"%V\" is too long: sockets in it need a path "
-                           "of at most %uz bytes, so it may have %uz",
-                           dir, sizeof(address.sun_path) - 1,
-                           sizeof(address.sun_path) - 2 - NGX_REALTIME_LOCAL_FILE_LEN);
+            "the bus directory \"%V\" is too long: sockets in it need a path "
+            "of at most %uz bytes, so it may have %uz",
+            dir, sizeof(address.sun_path) - 1,
+            sizeof(address.sun_path) - 2 - NGX_REALTIME_LOCAL_FILE_LEN);
         return NGX_ERROR;
     }
 
@@ -65,7 +59,7 @@ ngx_realtime_bus_t *
 ngx_realtime_bus_local_create(ngx_cycle_t *cycle, ngx_str_t *dir, ngx_realtime_worker_id_t self,
     size_t queue_max, const ngx_realtime_bus_handlers_t *handlers)
 {
-    ngx_realtime_local_t  *local;
+    ngx_realtime_local_t *local;
 
     local = ngx_calloc(sizeof(ngx_realtime_local_t), cycle->log);
     if (local == NULL) {
@@ -76,10 +70,10 @@ ngx_realtime_bus_local_create(ngx_cycle_t *cycle, ngx_str_t *dir, ngx_realtime_w
     local->bus.handlers = *handlers;
     local->bus.self = self;
     local->bus.log = cycle->log;
-    local->queue_max = ngx_max(ngx_min(queue_max, NGX_REALTIME_LOCAL_FRAME_MAX),
-                               NGX_REALTIME_LOCAL_QUEUE_MIN);
-    local->payload_max = local->queue_max - NGX_REALTIME_LOCAL_NAME_MAX
-                         - sizeof(ngx_realtime_local_frame_t);
+    local->queue_max =
+        ngx_max(ngx_min(queue_max, NGX_REALTIME_LOCAL_FRAME_MAX), NGX_REALTIME_LOCAL_QUEUE_MIN);
+    local->payload_max =
+        local->queue_max - NGX_REALTIME_LOCAL_NAME_MAX - sizeof(ngx_realtime_local_frame_t);
     local->early = 1;
     local->sync_next = 1;
 
@@ -127,8 +121,7 @@ failed:
 
 
 static void
-ngx_realtime_local_event(ngx_realtime_local_t *local, ngx_event_t *ev,
-    ngx_event_handler_pt handler)
+ngx_realtime_local_event(ngx_realtime_local_t *local, ngx_event_t *ev, ngx_event_handler_pt handler)
 {
     ev->handler = handler;
     ev->data = local;
@@ -140,10 +133,10 @@ ngx_realtime_local_event(ngx_realtime_local_t *local, ngx_event_t *ev,
 static void
 ngx_realtime_local_close(ngx_realtime_bus_t *bus)
 {
-    ngx_queue_t                *q;
-    struct sockaddr_un          address;
-    ngx_realtime_local_t       *local;
-    ngx_realtime_local_peer_t  *peer;
+    ngx_queue_t               *q;
+    struct sockaddr_un         address;
+    ngx_realtime_local_t      *local;
+    ngx_realtime_local_peer_t *peer;
 
     local = (ngx_realtime_local_t *) bus;
 
@@ -152,7 +145,7 @@ ngx_realtime_local_close(ngx_realtime_bus_t *bus)
 
         if (ngx_delete_file(address.sun_path) == NGX_FILE_ERROR && ngx_errno != NGX_ENOENT) {
             ngx_log_error(NGX_LOG_ERR, bus->log, ngx_errno, ngx_delete_file_n " \"%s\" failed",
-                          address.sun_path);
+                address.sun_path);
         }
 
         ngx_close_connection(local->listener);
@@ -167,8 +160,7 @@ ngx_realtime_local_close(ngx_realtime_bus_t *bus)
         /* The goodbye arrives only behind all that was queued: who misses it knows of a gap. */
 
         if (peer->out != NULL
-            && ngx_realtime_local_tell(peer, NGX_REALTIME_LOCAL_BYE, 0, NULL) == NGX_OK)
-        {
+            && ngx_realtime_local_tell(peer, NGX_REALTIME_LOCAL_BYE, 0, NULL) == NGX_OK) {
             ngx_realtime_local_write(peer);
         }
 
@@ -221,9 +213,9 @@ ngx_realtime_local_post(ngx_realtime_local_t *local)
 static void
 ngx_realtime_local_turn(ngx_event_t *ev)
 {
-    ngx_queue_t                *q;
-    ngx_realtime_local_t       *local;
-    ngx_realtime_local_peer_t  *peer;
+    ngx_queue_t               *q;
+    ngx_realtime_local_t      *local;
+    ngx_realtime_local_peer_t *peer;
 
     local = ev->data;
     local->early = 0;
@@ -254,10 +246,10 @@ ngx_realtime_local_turn(ngx_event_t *ev)
 static ngx_int_t
 ngx_realtime_local_publish(ngx_realtime_bus_t *bus, ngx_str_t *channel, ngx_str_t *payload)
 {
-    ngx_int_t                  rc;
-    ngx_uint_t                 i, n;
-    ngx_realtime_local_t      *local;
-    ngx_realtime_local_msg_t  *msg;
+    ngx_int_t                 rc;
+    ngx_uint_t                i, n;
+    ngx_realtime_local_t     *local;
+    ngx_realtime_local_msg_t *msg;
 
     local = (ngx_realtime_local_t *) bus;
 
@@ -280,7 +272,7 @@ ngx_realtime_local_publish(ngx_realtime_bus_t *bus, ngx_str_t *channel, ngx_str_
 
     if (msg == NULL) {
         ngx_log_error(NGX_LOG_ERR, bus->log, 0, "bus: %uz bytes could not be published",
-                      payload->len);
+            payload->len);
 
         rc = NGX_ERROR;
         msg = ngx_realtime_local_msg(local, NGX_REALTIME_LOCAL_GAP, 0, NULL, NULL);
@@ -302,8 +294,8 @@ ngx_realtime_local_publish(ngx_realtime_bus_t *bus, ngx_str_t *channel, ngx_str_
 static ngx_int_t
 ngx_realtime_local_send(ngx_realtime_bus_t *bus, ngx_realtime_worker_id_t to, ngx_str_t *payload)
 {
-    ngx_realtime_local_t       *local;
-    ngx_realtime_local_peer_t  *peer;
+    ngx_realtime_local_t      *local;
+    ngx_realtime_local_peer_t *peer;
 
     local = (ngx_realtime_local_t *) bus;
 
@@ -333,16 +325,15 @@ ngx_realtime_local_send(ngx_realtime_bus_t *bus, ngx_realtime_worker_id_t to, ng
 static ngx_uint_t
 ngx_realtime_local_peers(ngx_realtime_bus_t *bus)
 {
-    ngx_uint_t                  n;
-    ngx_queue_t                *q;
-    ngx_realtime_local_t       *local;
-    ngx_realtime_local_peer_t  *peer;
+    ngx_uint_t                 n;
+    ngx_queue_t               *q;
+    ngx_realtime_local_t      *local;
+    ngx_realtime_local_peer_t *peer;
 
     n = 0;
     local = (ngx_realtime_local_t *) bus;
 
-    for (q = ngx_queue_head(&local->peers);
-         q != ngx_queue_sentinel(&local->peers);
+    for (q = ngx_queue_head(&local->peers); q != ngx_queue_sentinel(&local->peers);
          q = ngx_queue_next(q))
     {
         peer = ngx_queue_data(q, ngx_realtime_local_peer_t, queue);
@@ -364,28 +355,27 @@ ngx_realtime_local_address(ngx_realtime_local_t *local, ngx_realtime_worker_id_t
     address->sun_family = AF_UNIX;
 
     (void) ngx_snprintf((u_char *) address->sun_path, sizeof(address->sun_path) - 1,
-                        "%V/%016xL" NGX_REALTIME_LOCAL_SUFFIX, &local->dir, (int64_t) id);
+        "%V/%016xL" NGX_REALTIME_LOCAL_SUFFIX, &local->dir, (int64_t) id);
 }
 
 
 ngx_int_t
 ngx_realtime_local_credentials(ngx_realtime_local_t *local, ngx_socket_t fd)
 {
-    socklen_t     len;
-    struct ucred  cred;
+    socklen_t    len;
+    struct ucred cred;
 
     len = sizeof(struct ucred);
 
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == -1) {
         ngx_log_error(NGX_LOG_ERR, local->bus.log, ngx_socket_errno,
-                      "bus: getsockopt(SO_PEERCRED) failed");
+            "bus: getsockopt(SO_PEERCRED) failed");
         return NGX_ERROR;
     }
 
     if (cred.uid != geteuid() && cred.uid != 0) {
         ngx_log_error(NGX_LOG_ERR, local->bus.log, 0,
-                      "bus: refused a connection with a process %P of user %d",
-                      cred.pid, (int) cred.uid);
+            "bus: refused a connection with a process %P of user %d", cred.pid, (int) cred.uid);
         return NGX_ERROR;
     }
 
@@ -396,9 +386,9 @@ ngx_realtime_local_credentials(ngx_realtime_local_t *local, ngx_socket_t fd)
 static ngx_int_t
 ngx_realtime_local_listen(ngx_realtime_local_t *local)
 {
-    ngx_log_t         *log;
-    ngx_socket_t       fd;
-    ngx_connection_t  *c;
+    ngx_log_t        *log;
+    ngx_socket_t      fd;
+    ngx_connection_t *c;
 
     log = local->bus.log;
 
@@ -441,9 +431,9 @@ ngx_realtime_local_listen(ngx_realtime_local_t *local)
 static ngx_socket_t
 ngx_realtime_local_bind(ngx_realtime_local_t *local)
 {
-    u_char              *last;
-    ngx_socket_t         fd;
-    struct sockaddr_un   address, draft;
+    u_char            *last;
+    ngx_socket_t       fd;
+    struct sockaddr_un address, draft;
 
     ngx_realtime_local_address(local, local->bus.self, &address);
 
@@ -459,19 +449,19 @@ ngx_realtime_local_bind(ngx_realtime_local_t *local)
 
     if (bind(fd, (struct sockaddr *) &draft, sizeof(draft)) == -1) {
         ngx_log_error(NGX_LOG_EMERG, local->bus.log, ngx_socket_errno,
-                      "bus: bind() to \"%s\" failed", draft.sun_path);
+            "bus: bind() to \"%s\" failed", draft.sun_path);
         goto failed;
     }
 
     if (listen(fd, NGX_LISTEN_BACKLOG) == -1) {
         ngx_log_error(NGX_LOG_EMERG, local->bus.log, ngx_socket_errno,
-                      "bus: listen() on \"%s\" failed", draft.sun_path);
+            "bus: listen() on \"%s\" failed", draft.sun_path);
         goto unlink;
     }
 
     if (ngx_rename_file(draft.sun_path, address.sun_path) == NGX_FILE_ERROR) {
         ngx_log_error(NGX_LOG_EMERG, local->bus.log, ngx_errno,
-                      "bus: " ngx_rename_file_n " \"%s\" failed", draft.sun_path);
+            "bus: " ngx_rename_file_n " \"%s\" failed", draft.sun_path);
         goto unlink;
     }
 
@@ -492,15 +482,15 @@ failed:
 static void
 ngx_realtime_local_accept(ngx_event_t *ev)
 {
-    ngx_err_t              err;
-    ngx_socket_t           fd;
-    ngx_connection_t      *c;
-    ngx_realtime_local_t  *local;
+    ngx_err_t             err;
+    ngx_socket_t          fd;
+    ngx_connection_t     *c;
+    ngx_realtime_local_t *local;
 
     c = ev->data;
     local = c->data;
 
-    for ( ;; ) {
+    for (;;) {
         fd = accept4(c->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
         if (fd == (ngx_socket_t) -1) {
@@ -534,7 +524,7 @@ ngx_realtime_local_accept(ngx_event_t *ev)
 static void
 ngx_realtime_local_rescan(ngx_event_t *ev)
 {
-    ngx_realtime_local_t  *local;
+    ngx_realtime_local_t *local;
 
     local = ev->data;
 
@@ -542,7 +532,7 @@ ngx_realtime_local_rescan(ngx_event_t *ev)
 
     if (!ngx_realtime_local_scan(local)) {
         ngx_log_error(NGX_LOG_WARN, local->bus.log, 0,
-                      "bus: our socket in \"%V\" is gone, listening again", &local->dir);
+            "bus: our socket in \"%V\" is gone, listening again", &local->dir);
 
         (void) ngx_realtime_local_listen(local);
     }
@@ -555,13 +545,13 @@ ngx_realtime_local_rescan(ngx_event_t *ev)
 static ngx_uint_t
 ngx_realtime_local_scan(ngx_realtime_local_t *local)
 {
-    ngx_dir_t                 dir;
-    ngx_uint_t                seen;
-    ngx_realtime_worker_id_t  id;
+    ngx_dir_t                dir;
+    ngx_uint_t               seen;
+    ngx_realtime_worker_id_t id;
 
     if (ngx_open_dir(&local->dir, &dir) == NGX_ERROR) {
         ngx_log_error(NGX_LOG_ERR, local->bus.log, ngx_errno,
-                      "bus: " ngx_open_dir_n " \"%V\" failed", &local->dir);
+            "bus: " ngx_open_dir_n " \"%V\" failed", &local->dir);
         return 1;
     }
 
@@ -582,7 +572,7 @@ ngx_realtime_local_scan(ngx_realtime_local_t *local)
 
     if (ngx_close_dir(&dir) == NGX_ERROR) {
         ngx_log_error(NGX_LOG_ALERT, local->bus.log, ngx_errno,
-                      "bus: " ngx_close_dir_n " \"%V\" failed", &local->dir);
+            "bus: " ngx_close_dir_n " \"%V\" failed", &local->dir);
     }
 
     return seen;
@@ -593,12 +583,11 @@ ngx_realtime_local_scan(ngx_realtime_local_t *local)
 static ngx_realtime_worker_id_t
 ngx_realtime_local_parse(u_char *name, size_t len)
 {
-    u_char                    ch;
-    ngx_uint_t                i;
-    ngx_realtime_worker_id_t  id;
+    u_char                   ch;
+    ngx_uint_t               i;
+    ngx_realtime_worker_id_t id;
 
-    if (len != NGX_REALTIME_LOCAL_FILE_LEN
-        || ngx_strcmp(name + 16, NGX_REALTIME_LOCAL_SUFFIX) != 0)
+    if (len != NGX_REALTIME_LOCAL_FILE_LEN || ngx_strcmp(name + 16, NGX_REALTIME_LOCAL_SUFFIX) != 0)
     {
         return 0;
     }

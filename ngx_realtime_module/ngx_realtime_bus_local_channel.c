@@ -9,42 +9,41 @@
 #include "ngx_realtime_bus_local.h"
 
 
-#define NGX_REALTIME_LOCAL_ADD      1
-#define NGX_REALTIME_LOCAL_REMOVE   2
-#define NGX_REALTIME_LOCAL_CHANGE   3   /* bytes before a name: what, length */
+#define NGX_REALTIME_LOCAL_ADD    1
+#define NGX_REALTIME_LOCAL_REMOVE 2
+#define NGX_REALTIME_LOCAL_CHANGE 3 /* bytes before a name: what, length */
 
 
 static ngx_realtime_local_channel_t *ngx_realtime_local_channel_find(ngx_realtime_local_t *local,
-    ngx_str_t *name);
+    ngx_str_t                                                                             *name);
 static ngx_realtime_local_channel_t *ngx_realtime_local_channel_get(ngx_realtime_local_t *local,
-    ngx_str_t *name);
-static void ngx_realtime_local_channel_put(ngx_realtime_local_t *local,
-    ngx_realtime_local_channel_t *channel);
-static ngx_realtime_local_channel_t *ngx_realtime_local_channel_first(
-    ngx_realtime_local_t *local);
+    ngx_str_t                                                                            *name);
+static void                          ngx_realtime_local_channel_put(ngx_realtime_local_t *local,
+                             ngx_realtime_local_channel_t                                *channel);
+static ngx_realtime_local_channel_t *ngx_realtime_local_channel_first(ngx_realtime_local_t *local);
 static ngx_realtime_local_channel_t *ngx_realtime_local_channel_next(ngx_realtime_local_t *local,
-    ngx_realtime_local_channel_t *channel);
+    ngx_realtime_local_channel_t                                                          *channel);
 static ngx_int_t ngx_realtime_local_batch_add(ngx_realtime_local_t *local, ngx_uint_t what,
     ngx_str_t *name);
 static ngx_int_t ngx_realtime_local_change(ngx_realtime_local_t *local,
     ngx_realtime_local_msg_t **msg, ngx_uint_t what, ngx_str_t *name);
-static void ngx_realtime_local_change_end(ngx_realtime_local_msg_t *msg);
-static void ngx_realtime_local_broadcast(ngx_realtime_local_t *local,
-    ngx_realtime_local_msg_t *msg);
+static void      ngx_realtime_local_change_end(ngx_realtime_local_msg_t *msg);
+static void      ngx_realtime_local_broadcast(ngx_realtime_local_t *local,
+         ngx_realtime_local_msg_t                                  *msg);
 static ngx_realtime_bus_wait_t *ngx_realtime_local_wait(ngx_realtime_local_t *local,
     ngx_realtime_local_channel_t *channel, ngx_realtime_bus_subscribed_pt done, void *data);
 static ngx_int_t ngx_realtime_local_mark(ngx_realtime_local_peer_t *peer, ngx_str_t *name);
-static void ngx_realtime_local_unmark(ngx_realtime_local_peer_t *peer,
-    ngx_realtime_local_channel_t *channel);
+static void      ngx_realtime_local_unmark(ngx_realtime_local_peer_t *peer,
+         ngx_realtime_local_channel_t                                *channel);
 
 
 ngx_int_t
 ngx_realtime_local_subscribe(ngx_realtime_bus_t *bus, ngx_str_t *name,
     ngx_realtime_bus_subscribed_pt done, void *data, ngx_realtime_bus_wait_t **wait)
 {
-    ngx_realtime_local_t          *local;
-    ngx_realtime_bus_wait_t       *w;
-    ngx_realtime_local_channel_t  *channel;
+    ngx_realtime_local_t         *local;
+    ngx_realtime_bus_wait_t      *w;
+    ngx_realtime_local_channel_t *channel;
 
     local = (ngx_realtime_local_t *) bus;
 
@@ -90,15 +89,15 @@ ngx_realtime_local_subscribe(ngx_realtime_bus_t *bus, ngx_str_t *name,
 void
 ngx_realtime_local_unsubscribe(ngx_realtime_bus_t *bus, ngx_str_t *name)
 {
-    ngx_realtime_local_t          *local;
-    ngx_realtime_local_channel_t  *channel;
+    ngx_realtime_local_t         *local;
+    ngx_realtime_local_channel_t *channel;
 
     local = (ngx_realtime_local_t *) bus;
     channel = ngx_realtime_local_channel_find(local, name);
 
     if (channel == NULL || channel->count == 0) {
         ngx_log_error(NGX_LOG_ERR, bus->log, 0,
-                      "bus: unsubscribed from a channel that was not subscribed");
+            "bus: unsubscribed from a channel that was not subscribed");
         return;
     }
 
@@ -116,7 +115,7 @@ ngx_realtime_local_unsubscribe(ngx_realtime_bus_t *bus, ngx_str_t *name)
 ngx_uint_t
 ngx_realtime_local_subscribed(ngx_realtime_local_t *local, ngx_str_t *name)
 {
-    ngx_realtime_local_channel_t  *channel;
+    ngx_realtime_local_channel_t *channel;
 
     channel = ngx_realtime_local_channel_find(local, name);
 
@@ -127,15 +126,14 @@ ngx_realtime_local_subscribed(ngx_realtime_local_t *local, ngx_str_t *name)
 ngx_uint_t
 ngx_realtime_local_targets(ngx_realtime_local_t *local, ngx_str_t *name)
 {
-    ngx_uint_t                     i, n;
-    ngx_queue_t                   *q;
-    ngx_realtime_local_peer_t     *peer;
-    ngx_realtime_local_channel_t  *channel;
+    ngx_uint_t                    i, n;
+    ngx_queue_t                  *q;
+    ngx_realtime_local_peer_t    *peer;
+    ngx_realtime_local_channel_t *channel;
 
     n = 0;
 
-    for (q = ngx_queue_head(&local->peers);
-         q != ngx_queue_sentinel(&local->peers);
+    for (q = ngx_queue_head(&local->peers); q != ngx_queue_sentinel(&local->peers);
          q = ngx_queue_next(q))
     {
         peer = ngx_queue_data(q, ngx_realtime_local_peer_t, queue);
@@ -166,15 +164,18 @@ ngx_realtime_local_targets(ngx_realtime_local_t *local, ngx_str_t *name)
 static ngx_realtime_local_channel_t *
 ngx_realtime_local_channel_find(ngx_realtime_local_t *local, ngx_str_t *name)
 {
-    return (ngx_realtime_local_channel_t *)
-               ngx_str_rbtree_lookup(&local->channels, name, ngx_crc32_short(name->data, name->len));
+    uint32_t hash;
+
+    hash = ngx_crc32_short(name->data, name->len);
+
+    return (ngx_realtime_local_channel_t *) ngx_str_rbtree_lookup(&local->channels, name, hash);
 }
 
 
 static ngx_realtime_local_channel_t *
 ngx_realtime_local_channel_get(ngx_realtime_local_t *local, ngx_str_t *name)
 {
-    ngx_realtime_local_channel_t  *channel;
+    ngx_realtime_local_channel_t *channel;
 
     channel = ngx_realtime_local_channel_find(local, name);
     if (channel != NULL) {
@@ -200,8 +201,7 @@ ngx_realtime_local_channel_get(ngx_realtime_local_t *local, ngx_str_t *name)
 
 /* Frees the channel unless somebody listens to it. */
 static void
-ngx_realtime_local_channel_put(ngx_realtime_local_t *local,
-    ngx_realtime_local_channel_t *channel)
+ngx_realtime_local_channel_put(ngx_realtime_local_t *local, ngx_realtime_local_channel_t *channel)
 {
     if (channel->count != 0 || channel->nslots != 0) {
         return;
@@ -220,14 +220,13 @@ ngx_realtime_local_channel_first(ngx_realtime_local_t *local)
         return NULL;
     }
 
-    return (ngx_realtime_local_channel_t *)
-               ngx_rbtree_min(local->channels.root, local->channels.sentinel);
+    return (ngx_realtime_local_channel_t *) ngx_rbtree_min(local->channels.root,
+        local->channels.sentinel);
 }
 
 
 static ngx_realtime_local_channel_t *
-ngx_realtime_local_channel_next(ngx_realtime_local_t *local,
-    ngx_realtime_local_channel_t *channel)
+ngx_realtime_local_channel_next(ngx_realtime_local_t *local, ngx_realtime_local_channel_t *channel)
 {
     return (ngx_realtime_local_channel_t *) ngx_rbtree_next(&local->channels, &channel->sn.node);
 }
@@ -236,7 +235,7 @@ ngx_realtime_local_channel_next(ngx_realtime_local_t *local,
 void
 ngx_realtime_local_channels_free(ngx_realtime_local_t *local)
 {
-    ngx_realtime_local_channel_t  *channel;
+    ngx_realtime_local_channel_t *channel;
 
     while ((channel = ngx_realtime_local_channel_first(local)) != NULL) {
         channel->count = 0;
@@ -252,8 +251,8 @@ ngx_realtime_local_channels_free(ngx_realtime_local_t *local)
 static ngx_int_t
 ngx_realtime_local_batch_add(ngx_realtime_local_t *local, ngx_uint_t what, ngx_str_t *name)
 {
-    ngx_int_t                  rc;
-    ngx_realtime_local_msg_t  *full;
+    ngx_int_t                 rc;
+    ngx_realtime_local_msg_t *full;
 
     full = local->batch;
     rc = ngx_realtime_local_change(local, &local->batch, what, name);
@@ -276,19 +275,20 @@ static ngx_int_t
 ngx_realtime_local_change(ngx_realtime_local_t *local, ngx_realtime_local_msg_t **msg,
     ngx_uint_t what, ngx_str_t *name)
 {
-    u_char                     *p;
-    uint16_t                    len;
-    ngx_realtime_local_msg_t   *m;
-    ngx_realtime_local_frame_t  frame;
+    u_char                    *p;
+    uint16_t                   len;
+    ngx_realtime_local_msg_t  *m;
+    ngx_realtime_local_frame_t frame;
 
     m = *msg;
 
     if (m == NULL
         || m->len + NGX_REALTIME_LOCAL_CHANGE + name->len
-           > NGX_REALTIME_LOCAL_LIST_MAX + sizeof(frame))
+            > NGX_REALTIME_LOCAL_LIST_MAX + sizeof(frame))
     {
         m = ngx_alloc(sizeof(ngx_realtime_local_msg_t) + sizeof(frame)
-                      + NGX_REALTIME_LOCAL_LIST_MAX, local->bus.log);
+                + NGX_REALTIME_LOCAL_LIST_MAX,
+            local->bus.log);
         if (m == NULL) {
             return NGX_ERROR;
         }
@@ -321,7 +321,7 @@ ngx_realtime_local_change(ngx_realtime_local_t *local, ngx_realtime_local_msg_t 
 static void
 ngx_realtime_local_change_end(ngx_realtime_local_msg_t *msg)
 {
-    ngx_realtime_local_frame_t  frame;
+    ngx_realtime_local_frame_t frame;
 
     if (msg == NULL) {
         return;
@@ -337,11 +337,10 @@ ngx_realtime_local_change_end(ngx_realtime_local_msg_t *msg)
 static void
 ngx_realtime_local_broadcast(ngx_realtime_local_t *local, ngx_realtime_local_msg_t *msg)
 {
-    ngx_queue_t                *q;
-    ngx_realtime_local_peer_t  *peer;
+    ngx_queue_t               *q;
+    ngx_realtime_local_peer_t *peer;
 
-    for (q = ngx_queue_head(&local->peers);
-         q != ngx_queue_sentinel(&local->peers);
+    for (q = ngx_queue_head(&local->peers); q != ngx_queue_sentinel(&local->peers);
          q = ngx_queue_next(q))
     {
         peer = ngx_queue_data(q, ngx_realtime_local_peer_t, queue);
@@ -358,10 +357,10 @@ ngx_realtime_local_broadcast(ngx_realtime_local_t *local, ngx_realtime_local_msg
 void
 ngx_realtime_local_batch_end(ngx_realtime_local_t *local)
 {
-    uint64_t                    sync;
-    ngx_queue_t                *q;
-    ngx_realtime_local_msg_t   *msg, *shrunk;
-    ngx_realtime_local_peer_t  *peer;
+    uint64_t                   sync;
+    ngx_queue_t               *q;
+    ngx_realtime_local_msg_t  *msg, *shrunk;
+    ngx_realtime_local_peer_t *peer;
 
     if (local->batch == NULL) {
         return;
@@ -382,8 +381,7 @@ ngx_realtime_local_batch_end(ngx_realtime_local_t *local)
     local->batch_added = 0;
     sync = local->sync_next++;
 
-    for (q = ngx_queue_head(&local->peers);
-         q != ngx_queue_sentinel(&local->peers);
+    for (q = ngx_queue_head(&local->peers); q != ngx_queue_sentinel(&local->peers);
          q = ngx_queue_next(q))
     {
         peer = ngx_queue_data(q, ngx_realtime_local_peer_t, queue);
@@ -405,16 +403,15 @@ ngx_realtime_local_batch_end(ngx_realtime_local_t *local)
 ngx_int_t
 ngx_realtime_local_list(ngx_realtime_local_peer_t *peer)
 {
-    ngx_int_t                      rc;
-    ngx_realtime_local_t          *local;
-    ngx_realtime_local_msg_t      *msg, *full;
-    ngx_realtime_local_channel_t  *channel;
+    ngx_int_t                     rc;
+    ngx_realtime_local_t         *local;
+    ngx_realtime_local_msg_t     *msg, *full;
+    ngx_realtime_local_channel_t *channel;
 
     msg = NULL;
     local = peer->local;
 
-    for (channel = ngx_realtime_local_channel_first(local);
-         channel != NULL;
+    for (channel = ngx_realtime_local_channel_first(local); channel != NULL;
          channel = ngx_realtime_local_channel_next(local, channel))
     {
         if (channel->count == 0) {
@@ -424,8 +421,7 @@ ngx_realtime_local_list(ngx_realtime_local_peer_t *peer)
         full = msg;
 
         if (ngx_realtime_local_change(local, &msg, NGX_REALTIME_LOCAL_ADD, &channel->sn.str)
-            != NGX_OK)
-        {
+            != NGX_OK) {
             ngx_free(msg);
             return NGX_ERROR;
         }
@@ -458,8 +454,8 @@ static ngx_realtime_bus_wait_t *
 ngx_realtime_local_wait(ngx_realtime_local_t *local, ngx_realtime_local_channel_t *channel,
     ngx_realtime_bus_subscribed_pt done, void *data)
 {
-    ngx_queue_t              *q;
-    ngx_realtime_bus_wait_t  *wait, *before;
+    ngx_queue_t             *q;
+    ngx_realtime_bus_wait_t *wait, *before;
 
     /* What follows `deadline` is of requests only. */
     wait = ngx_calloc(offsetof(ngx_realtime_bus_wait_t, node), local->bus.log);
@@ -481,8 +477,7 @@ ngx_realtime_local_wait(ngx_realtime_local_t *local, ngx_realtime_local_channel_
 
     /* In the order of their SYNCs; nearly always the last one. */
 
-    for (q = ngx_queue_last(&local->waits);
-         q != ngx_queue_sentinel(&local->waits);
+    for (q = ngx_queue_last(&local->waits); q != ngx_queue_sentinel(&local->waits);
          q = ngx_queue_prev(q))
     {
         before = ngx_queue_data(q, ngx_realtime_bus_wait_t, queue);
@@ -505,15 +500,14 @@ ngx_realtime_local_wait(ngx_realtime_local_t *local, ngx_realtime_local_channel_
 void
 ngx_realtime_local_sync_check(ngx_realtime_local_t *local)
 {
-    uint64_t                    done;
-    ngx_queue_t                *q;
-    ngx_realtime_bus_wait_t    *wait;
-    ngx_realtime_local_peer_t  *peer;
+    uint64_t                   done;
+    ngx_queue_t               *q;
+    ngx_realtime_bus_wait_t   *wait;
+    ngx_realtime_local_peer_t *peer;
 
     done = local->sync_next - 1;
 
-    for (q = ngx_queue_head(&local->peers);
-         q != ngx_queue_sentinel(&local->peers);
+    for (q = ngx_queue_head(&local->peers); q != ngx_queue_sentinel(&local->peers);
          q = ngx_queue_next(q))
     {
         peer = ngx_queue_data(q, ngx_realtime_local_peer_t, queue);
@@ -548,11 +542,11 @@ ngx_realtime_local_sync_check(ngx_realtime_local_t *local)
 void
 ngx_realtime_local_sync_timeout(ngx_event_t *ev)
 {
-    ngx_queue_t                *q;
-    ngx_msec_int_t              left;
-    ngx_realtime_local_t       *local;
-    ngx_realtime_bus_wait_t    *wait;
-    ngx_realtime_local_peer_t  *peer;
+    ngx_queue_t               *q;
+    ngx_msec_int_t             left;
+    ngx_realtime_local_t      *local;
+    ngx_realtime_bus_wait_t   *wait;
+    ngx_realtime_local_peer_t *peer;
 
     local = ev->data;
 
@@ -571,18 +565,16 @@ ngx_realtime_local_sync_timeout(ngx_event_t *ev)
         ngx_queue_insert_tail(&local->finished, q);
     }
 
-    for (q = ngx_queue_head(&local->peers);
-         q != ngx_queue_sentinel(&local->peers);
+    for (q = ngx_queue_head(&local->peers); q != ngx_queue_sentinel(&local->peers);
          q = ngx_queue_next(q))
     {
         peer = ngx_queue_data(q, ngx_realtime_local_peer_t, queue);
 
         if (peer->out != NULL && peer->sync_acked < peer->sync_sent
-            && peer->sync_acked < local->sync_done)
-        {
+            && peer->sync_acked < local->sync_done) {
             if (peer->resync == 0) {
                 ngx_log_error(NGX_LOG_WARN, local->bus.log, 0,
-                              "bus: worker %016xL does not respond", (int64_t) peer->id);
+                    "bus: worker %016xL does not respond", (int64_t) peer->id);
             }
 
             peer->resync = ngx_min(peer->sync_sent, local->sync_done);
@@ -596,10 +588,10 @@ ngx_realtime_local_sync_timeout(ngx_event_t *ev)
 ngx_int_t
 ngx_realtime_local_marks(ngx_realtime_local_peer_t *peer, ngx_str_t *body)
 {
-    u_char                        *p, *last, what;
-    uint16_t                       len;
-    ngx_str_t                      name;
-    ngx_realtime_local_channel_t  *channel;
+    u_char                       *p, *last, what;
+    uint16_t                      len;
+    ngx_str_t                     name;
+    ngx_realtime_local_channel_t *channel;
 
     p = body->data;
     last = p + body->len;
@@ -645,9 +637,9 @@ ngx_realtime_local_marks(ngx_realtime_local_peer_t *peer, ngx_str_t *body)
 static ngx_int_t
 ngx_realtime_local_mark(ngx_realtime_local_peer_t *peer, ngx_str_t *name)
 {
-    uint16_t                      *slots, size;
-    ngx_uint_t                     i;
-    ngx_realtime_local_channel_t  *channel;
+    uint16_t                     *slots, size;
+    ngx_uint_t                    i;
+    ngx_realtime_local_channel_t *channel;
 
     channel = ngx_realtime_local_channel_get(peer->local, name);
     if (channel == NULL) {
@@ -683,7 +675,7 @@ ngx_realtime_local_mark(ngx_realtime_local_peer_t *peer, ngx_str_t *name)
 static void
 ngx_realtime_local_unmark(ngx_realtime_local_peer_t *peer, ngx_realtime_local_channel_t *channel)
 {
-    ngx_uint_t  i;
+    ngx_uint_t i;
 
     for (i = 0; i < channel->nslots; i++) {
         if (channel->slots[i] == peer->slot) {
@@ -700,8 +692,8 @@ ngx_realtime_local_unmark(ngx_realtime_local_peer_t *peer, ngx_realtime_local_ch
 void
 ngx_realtime_local_marks_clear(ngx_realtime_local_peer_t *peer)
 {
-    ngx_realtime_local_t          *local;
-    ngx_realtime_local_channel_t  *channel, *next;
+    ngx_realtime_local_t         *local;
+    ngx_realtime_local_channel_t *channel, *next;
 
     local = peer->local;
     peer->listed = 0;

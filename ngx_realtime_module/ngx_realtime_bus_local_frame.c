@@ -9,30 +9,30 @@
 #include "ngx_realtime_bus_local.h"
 
 
-#define NGX_REALTIME_LOCAL_IOVS   64
-#define NGX_REALTIME_LOCAL_RING   16
-#define NGX_REALTIME_LOCAL_KEEP   16384     /* a partial frame's buffer that is kept */
+#define NGX_REALTIME_LOCAL_IOVS 64
+#define NGX_REALTIME_LOCAL_RING 16
+#define NGX_REALTIME_LOCAL_KEEP 16384 /* a partial frame's buffer that is kept */
 
-#define NGX_REALTIME_LOCAL_HEADER  sizeof(ngx_realtime_local_frame_t)
+#define NGX_REALTIME_LOCAL_HEADER sizeof(ngx_realtime_local_frame_t)
 
 typedef ngx_int_t (*ngx_realtime_local_frame_pt)(ngx_realtime_local_in_t *in,
     ngx_realtime_local_frame_t *frame, ngx_str_t *name, ngx_str_t *body);
 
 typedef struct {
-    ngx_realtime_local_frame_pt  handler;
-    size_t                       name_min;
-    size_t                       name_max;
-    size_t                       body_min;
-    size_t                       body_max;
+    ngx_realtime_local_frame_pt handler;
+    size_t                      name_min;
+    size_t                      name_max;
+    size_t                      body_min;
+    size_t                      body_max;
 } ngx_realtime_local_rule_t;
 
 
 static ngx_int_t ngx_realtime_local_ring_grow(ngx_realtime_local_peer_t *peer);
-static void ngx_realtime_local_sent(ngx_realtime_local_peer_t *peer, size_t bytes);
+static void      ngx_realtime_local_sent(ngx_realtime_local_peer_t *peer, size_t bytes);
 static ngx_int_t ngx_realtime_local_check_frame(ngx_realtime_local_in_t *in,
-    ngx_realtime_local_frame_t *frame);
-static ngx_int_t ngx_realtime_local_collect(ngx_realtime_local_in_t *in, u_char *data,
-    size_t len, size_t *used);
+    ngx_realtime_local_frame_t                                          *frame);
+static ngx_int_t ngx_realtime_local_collect(ngx_realtime_local_in_t *in, u_char *data, size_t len,
+    size_t *used);
 static ngx_int_t ngx_realtime_local_dispatch(ngx_realtime_local_in_t *in, u_char *data);
 static ngx_int_t ngx_realtime_local_on_hello(ngx_realtime_local_in_t *in,
     ngx_realtime_local_frame_t *frame, ngx_str_t *name, ngx_str_t *body);
@@ -58,39 +58,37 @@ static ngx_int_t ngx_realtime_local_on_bye(ngx_realtime_local_in_t *in,
     ngx_realtime_local_frame_t *frame, ngx_str_t *name, ngx_str_t *body);
 
 
-#define NGX_REALTIME_LOCAL_ANY  NGX_REALTIME_LOCAL_FRAME_MAX
+#define NGX_REALTIME_LOCAL_ANY NGX_REALTIME_LOCAL_FRAME_MAX
 
-static const ngx_realtime_local_rule_t  ngx_realtime_local_rules[NGX_REALTIME_LOCAL_TYPES] = {
-    { NULL, 0, 0, 0, 0 },
-    { ngx_realtime_local_on_hello, 0, 0, sizeof(ngx_realtime_local_hello_t),
-      sizeof(ngx_realtime_local_hello_t) },
-    { ngx_realtime_local_on_subs, 0, 0, 1, NGX_REALTIME_LOCAL_LIST_MAX },
-    { ngx_realtime_local_on_listed, 0, 0, 0, 0 },
-    { ngx_realtime_local_on_sync, 0, 0, 0, 0 },
-    { ngx_realtime_local_on_sync_ack, 0, 0, 0, 0 },
-    { ngx_realtime_local_on_publish, 1, NGX_REALTIME_LOCAL_NAME_MAX, 0, NGX_REALTIME_LOCAL_ANY },
-    { ngx_realtime_local_on_message, 0, 0, 0, NGX_REALTIME_LOCAL_ANY },
-    { ngx_realtime_local_on_request, 1, NGX_REALTIME_LOCAL_NAME_MAX, 0, NGX_REALTIME_LOCAL_ANY },
-    { ngx_realtime_local_on_answer, 0, 0, 0, NGX_REALTIME_LOCAL_ANSWER_MAX },
-    { ngx_realtime_local_on_gap, 0, 0, 0, 0 },
-    { ngx_realtime_local_on_bye, 0, 0, 0, 0 }
-};
+static const ngx_realtime_local_rule_t ngx_realtime_local_rules[NGX_REALTIME_LOCAL_TYPES] =
+    {{NULL, 0, 0, 0, 0},
+        {ngx_realtime_local_on_hello, 0, 0, sizeof(ngx_realtime_local_hello_t),
+            sizeof(ngx_realtime_local_hello_t)},
+        {ngx_realtime_local_on_subs, 0, 0, 1, NGX_REALTIME_LOCAL_LIST_MAX},
+        {ngx_realtime_local_on_listed, 0, 0, 0, 0}, {ngx_realtime_local_on_sync, 0, 0, 0, 0},
+        {ngx_realtime_local_on_sync_ack, 0, 0, 0, 0},
+        {ngx_realtime_local_on_publish, 1, NGX_REALTIME_LOCAL_NAME_MAX, 0, NGX_REALTIME_LOCAL_ANY},
+        {ngx_realtime_local_on_message, 0, 0, 0, NGX_REALTIME_LOCAL_ANY},
+        {ngx_realtime_local_on_request, 1, NGX_REALTIME_LOCAL_NAME_MAX, 0, NGX_REALTIME_LOCAL_ANY},
+        {ngx_realtime_local_on_answer, 0, 0, 0, NGX_REALTIME_LOCAL_ANSWER_MAX},
+        {ngx_realtime_local_on_gap, 0, 0, 0, 0}, {ngx_realtime_local_on_bye, 0, 0, 0, 0}};
 
 
 ngx_realtime_local_msg_t *
 ngx_realtime_local_msg(ngx_realtime_local_t *local, ngx_realtime_local_type_e type, uint64_t id,
     ngx_str_t *name, ngx_str_t *body)
 {
-    size_t                       name_len, body_len;
-    u_char                      *p;
-    ngx_realtime_local_msg_t    *msg;
-    ngx_realtime_local_frame_t   frame;
+    size_t                     name_len, body_len;
+    u_char                    *p;
+    ngx_realtime_local_msg_t  *msg;
+    ngx_realtime_local_frame_t frame;
 
     name_len = (name == NULL) ? 0 : name->len;
     body_len = (body == NULL) ? 0 : body->len;
 
-    msg = ngx_alloc(sizeof(ngx_realtime_local_msg_t) + NGX_REALTIME_LOCAL_HEADER
-                    + name_len + body_len, local->bus.log);
+    msg = ngx_alloc(sizeof(ngx_realtime_local_msg_t) + NGX_REALTIME_LOCAL_HEADER + name_len
+            + body_len,
+        local->bus.log);
     if (msg == NULL) {
         return NULL;
     }
@@ -130,8 +128,8 @@ ngx_realtime_local_msg_put(ngx_realtime_local_msg_t *msg)
 ngx_int_t
 ngx_realtime_local_enqueue(ngx_realtime_local_peer_t *peer, ngx_realtime_local_msg_t *msg)
 {
-    ngx_uint_t             i;
-    ngx_realtime_local_t  *local;
+    ngx_uint_t            i;
+    ngx_realtime_local_t *local;
 
     local = peer->local;
 
@@ -142,8 +140,8 @@ ngx_realtime_local_enqueue(ngx_realtime_local_peer_t *peer, ngx_realtime_local_m
 
     if (msg->len > peer->limit || peer->queued > peer->limit - msg->len) {
         ngx_log_error(NGX_LOG_WARN, local->bus.log, 0,
-                      "bus: %uz bytes are waiting for worker %016xL, dropped with the connection",
-                      peer->queued, (int64_t) peer->id);
+            "bus: %uz bytes are waiting for worker %016xL, dropped with the connection",
+            peer->queued, (int64_t) peer->id);
 
         ngx_realtime_local_out_close(peer, NGX_REALTIME_LOCAL_BACKOFF_MIN);
         return NGX_DECLINED;
@@ -174,8 +172,8 @@ ngx_int_t
 ngx_realtime_local_tell(ngx_realtime_local_peer_t *peer, ngx_realtime_local_type_e type,
     uint64_t id, ngx_str_t *body)
 {
-    ngx_int_t                  rc;
-    ngx_realtime_local_msg_t  *msg;
+    ngx_int_t                 rc;
+    ngx_realtime_local_msg_t *msg;
 
     msg = ngx_realtime_local_msg(peer->local, type, id, NULL, body);
     if (msg == NULL) {
@@ -192,8 +190,8 @@ ngx_realtime_local_tell(ngx_realtime_local_peer_t *peer, ngx_realtime_local_type
 static ngx_int_t
 ngx_realtime_local_ring_grow(ngx_realtime_local_peer_t *peer)
 {
-    ngx_uint_t                  i, size;
-    ngx_realtime_local_msg_t  **ring;
+    ngx_uint_t                 i, size;
+    ngx_realtime_local_msg_t **ring;
 
     size = (peer->ring_size == 0) ? NGX_REALTIME_LOCAL_RING : peer->ring_size * 2;
 
@@ -232,13 +230,13 @@ ngx_realtime_local_ring_clear(ngx_realtime_local_peer_t *peer)
 void
 ngx_realtime_local_write(ngx_realtime_local_peer_t *peer)
 {
-    size_t                     total;
-    ssize_t                    n;
-    ngx_err_t                  err;
-    ngx_uint_t                 i, niov;
-    struct iovec               iov[NGX_REALTIME_LOCAL_IOVS];
-    ngx_connection_t          *c;
-    ngx_realtime_local_msg_t  *msg;
+    size_t                    total;
+    ssize_t                   n;
+    ngx_err_t                 err;
+    ngx_uint_t                i, niov;
+    struct iovec              iov[NGX_REALTIME_LOCAL_IOVS];
+    ngx_connection_t         *c;
+    ngx_realtime_local_msg_t *msg;
 
     c = peer->out;
 
@@ -281,7 +279,7 @@ ngx_realtime_local_write(ngx_realtime_local_peer_t *peer)
             }
 
             ngx_log_error(NGX_LOG_INFO, c->log, err, "bus: writev() to worker %016xL failed",
-                          (int64_t) peer->id);
+                (int64_t) peer->id);
             ngx_realtime_local_out_close(peer, 0);
             return;
         }
@@ -299,8 +297,8 @@ ngx_realtime_local_write(ngx_realtime_local_peer_t *peer)
 static void
 ngx_realtime_local_sent(ngx_realtime_local_peer_t *peer, size_t bytes)
 {
-    size_t                     rest;
-    ngx_realtime_local_msg_t  *msg;
+    size_t                    rest;
+    ngx_realtime_local_msg_t *msg;
 
     peer->queued -= bytes;
 
@@ -325,8 +323,8 @@ ngx_realtime_local_sent(ngx_realtime_local_peer_t *peer, size_t bytes)
 ngx_int_t
 ngx_realtime_local_feed(ngx_realtime_local_in_t *in, u_char *data, size_t len)
 {
-    size_t                      used;
-    ngx_realtime_local_frame_t  frame;
+    size_t                     used;
+    ngx_realtime_local_frame_t frame;
 
     while (len != 0) {
 
@@ -367,9 +365,9 @@ ngx_realtime_local_feed(ngx_realtime_local_in_t *in, u_char *data, size_t len)
 static ngx_int_t
 ngx_realtime_local_collect(ngx_realtime_local_in_t *in, u_char *data, size_t len, size_t *used)
 {
-    size_t                       need, size;
-    u_char                      *partial;
-    ngx_realtime_local_frame_t   frame;
+    size_t                     need, size;
+    u_char                    *partial;
+    ngx_realtime_local_frame_t frame;
 
     need = NGX_REALTIME_LOCAL_HEADER;
 
@@ -386,7 +384,7 @@ ngx_realtime_local_collect(ngx_realtime_local_in_t *in, u_char *data, size_t len
         partial = realloc(in->partial, size);
         if (partial == NULL) {
             ngx_log_error(NGX_LOG_ERR, in->local->bus.log, ngx_errno,
-                          "bus: no memory for a frame of %uz bytes", need);
+                "bus: no memory for a frame of %uz bytes", need);
             return NGX_ERROR;
         }
 
@@ -433,8 +431,8 @@ ngx_realtime_local_collect(ngx_realtime_local_in_t *in, u_char *data, size_t len
 static ngx_int_t
 ngx_realtime_local_check_frame(ngx_realtime_local_in_t *in, ngx_realtime_local_frame_t *frame)
 {
-    size_t                            body;
-    const ngx_realtime_local_rule_t  *rule;
+    size_t                           body;
+    const ngx_realtime_local_rule_t *rule;
 
     if (frame->type == 0 || frame->type >= NGX_REALTIME_LOCAL_TYPES
         || (frame->type == NGX_REALTIME_LOCAL_HELLO) != (in->peer == NULL)
@@ -446,8 +444,8 @@ ngx_realtime_local_check_frame(ngx_realtime_local_in_t *in, ngx_realtime_local_f
     rule = &ngx_realtime_local_rules[frame->type];
     body = frame->length - frame->name;
 
-    if (frame->name < rule->name_min || frame->name > rule->name_max
-        || body < rule->body_min || body > rule->body_max)
+    if (frame->name < rule->name_min || frame->name > rule->name_max || body < rule->body_min
+        || body > rule->body_max)
     {
         goto malformed;
     }
@@ -457,8 +455,8 @@ ngx_realtime_local_check_frame(ngx_realtime_local_in_t *in, ngx_realtime_local_f
 malformed:
 
     ngx_log_error(NGX_LOG_ERR, in->local->bus.log, 0,
-                  "bus: malformed frame: type %ui, %uD bytes, name %ui", (ngx_uint_t) frame->type,
-                  frame->length, (ngx_uint_t) frame->name);
+        "bus: malformed frame: type %ui, %uD bytes, name %ui", (ngx_uint_t) frame->type,
+        frame->length, (ngx_uint_t) frame->name);
 
     return NGX_ERROR;
 }
@@ -467,8 +465,8 @@ malformed:
 static ngx_int_t
 ngx_realtime_local_dispatch(ngx_realtime_local_in_t *in, u_char *data)
 {
-    ngx_str_t                   name, body;
-    ngx_realtime_local_frame_t  frame;
+    ngx_str_t                  name, body;
+    ngx_realtime_local_frame_t frame;
 
     ngx_memcpy(&frame, data, NGX_REALTIME_LOCAL_HEADER);
 
@@ -485,20 +483,18 @@ static ngx_int_t
 ngx_realtime_local_on_hello(ngx_realtime_local_in_t *in, ngx_realtime_local_frame_t *frame,
     ngx_str_t *name, ngx_str_t *body)
 {
-    ngx_realtime_local_t        *local;
-    ngx_realtime_local_peer_t   *peer;
-    ngx_realtime_local_hello_t   hello;
+    ngx_realtime_local_t      *local;
+    ngx_realtime_local_peer_t *peer;
+    ngx_realtime_local_hello_t hello;
 
     local = in->local;
     ngx_memcpy(&hello, body->data, sizeof(hello));
 
-    if (hello.magic != NGX_REALTIME_LOCAL_MAGIC
-        || hello.version != NGX_REALTIME_LOCAL_VERSION
+    if (hello.magic != NGX_REALTIME_LOCAL_MAGIC || hello.version != NGX_REALTIME_LOCAL_VERSION
         || hello.id == 0 || hello.id == local->bus.self)
     {
         ngx_log_error(NGX_LOG_ERR, local->bus.log, 0,
-                      "bus: a worker of another version (%uL) in \"%V\"",
-                      hello.version, &local->dir);
+            "bus: a worker of another version (%uL) in \"%V\"", hello.version, &local->dir);
         return NGX_ERROR;
     }
 
@@ -529,7 +525,7 @@ ngx_realtime_local_on_subs(ngx_realtime_local_in_t *in, ngx_realtime_local_frame
 {
     if (ngx_realtime_local_marks(in->peer, body) != NGX_OK) {
         ngx_log_error(NGX_LOG_ERR, in->local->bus.log, 0,
-                      "bus: malformed subscriptions from worker %016xL", (int64_t) in->peer->id);
+            "bus: malformed subscriptions from worker %016xL", (int64_t) in->peer->id);
         return NGX_ERROR;
     }
 
@@ -570,17 +566,17 @@ static ngx_int_t
 ngx_realtime_local_on_sync_ack(ngx_realtime_local_in_t *in, ngx_realtime_local_frame_t *frame,
     ngx_str_t *name, ngx_str_t *body)
 {
-    ngx_realtime_local_peer_t  *peer;
+    ngx_realtime_local_peer_t *peer;
 
     peer = in->peer;
 
     if (frame->id <= peer->sync_acked) {
-        return NGX_OK;      /* of a connection before this one */
+        return NGX_OK; /* of a connection before this one */
     }
 
     if (frame->id > peer->sync_sent) {
         ngx_log_error(NGX_LOG_ERR, in->local->bus.log, 0,
-                      "bus: worker %016xL confirms what was not asked", (int64_t) peer->id);
+            "bus: worker %016xL confirms what was not asked", (int64_t) peer->id);
         return NGX_ERROR;
     }
 
@@ -602,7 +598,7 @@ static ngx_int_t
 ngx_realtime_local_on_publish(ngx_realtime_local_in_t *in, ngx_realtime_local_frame_t *frame,
     ngx_str_t *name, ngx_str_t *body)
 {
-    ngx_realtime_bus_handlers_t  *handlers;
+    ngx_realtime_bus_handlers_t *handlers;
 
     if (ngx_realtime_local_subscribed(in->local, name)) {
         handlers = &in->local->bus.handlers;
@@ -617,7 +613,7 @@ static ngx_int_t
 ngx_realtime_local_on_message(ngx_realtime_local_in_t *in, ngx_realtime_local_frame_t *frame,
     ngx_str_t *name, ngx_str_t *body)
 {
-    ngx_realtime_bus_handlers_t  *handlers;
+    ngx_realtime_bus_handlers_t *handlers;
 
     handlers = &in->local->bus.handlers;
     handlers->on_message(handlers->data, in->peer->id, body);
@@ -631,8 +627,8 @@ static ngx_int_t
 ngx_realtime_local_on_request(ngx_realtime_local_in_t *in, ngx_realtime_local_frame_t *frame,
     ngx_str_t *name, ngx_str_t *body)
 {
-    ngx_str_t                     answer;
-    ngx_realtime_bus_handlers_t  *handlers;
+    ngx_str_t                    answer;
+    ngx_realtime_bus_handlers_t *handlers;
 
     handlers = &in->local->bus.handlers;
     answer.data = in->local->answer;
@@ -640,7 +636,7 @@ ngx_realtime_local_on_request(ngx_realtime_local_in_t *in, ngx_realtime_local_fr
 
     if (ngx_realtime_local_subscribed(in->local, name)) {
         handlers->on_request(handlers->data, in->peer->id, name, body, &answer,
-                             NGX_REALTIME_LOCAL_ANSWER_MAX);
+            NGX_REALTIME_LOCAL_ANSWER_MAX);
     }
 
     (void) ngx_realtime_local_tell(in->peer, NGX_REALTIME_LOCAL_ANSWER, frame->id, &answer);

@@ -10,8 +10,8 @@
 
 
 static ngx_realtime_local_peer_t *ngx_realtime_local_peer_create(ngx_realtime_local_t *local,
-    ngx_realtime_worker_id_t id);
-static void ngx_realtime_local_peer_lost(ngx_realtime_local_peer_t *peer);
+    ngx_realtime_worker_id_t                                                           id);
+static void                       ngx_realtime_local_peer_lost(ngx_realtime_local_peer_t *peer);
 static void ngx_realtime_local_dial_later(ngx_realtime_local_peer_t *peer, ngx_msec_t delay_ms);
 static void ngx_realtime_local_dial_handler(ngx_event_t *ev);
 static ngx_int_t ngx_realtime_local_dial(ngx_realtime_local_peer_t *peer);
@@ -19,19 +19,18 @@ static ngx_int_t ngx_realtime_local_dial_failed(ngx_realtime_local_peer_t *peer,
     struct sockaddr_un *address);
 static ngx_int_t ngx_realtime_local_out_open(ngx_realtime_local_peer_t *peer, ngx_socket_t fd);
 static ngx_int_t ngx_realtime_local_greet(ngx_realtime_local_peer_t *peer);
-static void ngx_realtime_local_out_read(ngx_event_t *ev);
-static void ngx_realtime_local_out_write(ngx_event_t *ev);
-static void ngx_realtime_local_in_read(ngx_event_t *ev);
+static void      ngx_realtime_local_out_read(ngx_event_t *ev);
+static void      ngx_realtime_local_out_write(ngx_event_t *ev);
+static void      ngx_realtime_local_in_read(ngx_event_t *ev);
 
 
 ngx_realtime_local_peer_t *
 ngx_realtime_local_peer_find(ngx_realtime_local_t *local, ngx_realtime_worker_id_t id)
 {
-    ngx_queue_t                *q;
-    ngx_realtime_local_peer_t  *peer;
+    ngx_queue_t               *q;
+    ngx_realtime_local_peer_t *peer;
 
-    for (q = ngx_queue_head(&local->peers);
-         q != ngx_queue_sentinel(&local->peers);
+    for (q = ngx_queue_head(&local->peers); q != ngx_queue_sentinel(&local->peers);
          q = ngx_queue_next(q))
     {
         peer = ngx_queue_data(q, ngx_realtime_local_peer_t, queue);
@@ -49,8 +48,8 @@ ngx_realtime_local_peer_t *
 ngx_realtime_local_peer_meet(ngx_realtime_local_t *local, ngx_realtime_worker_id_t id,
     ngx_realtime_local_in_t *in)
 {
-    ngx_int_t                   rc;
-    ngx_realtime_local_peer_t  *peer;
+    ngx_int_t                  rc;
+    ngx_realtime_local_peer_t *peer;
 
     peer = ngx_realtime_local_peer_create(local, id);
     if (peer == NULL) {
@@ -79,8 +78,8 @@ ngx_realtime_local_peer_meet(ngx_realtime_local_t *local, ngx_realtime_worker_id
 static ngx_realtime_local_peer_t *
 ngx_realtime_local_peer_create(ngx_realtime_local_t *local, ngx_realtime_worker_id_t id)
 {
-    ngx_uint_t                  slot;
-    ngx_realtime_local_peer_t  *peer;
+    ngx_uint_t                 slot;
+    ngx_realtime_local_peer_t *peer;
 
     for (slot = 0; slot < NGX_REALTIME_LOCAL_PEERS_MAX; slot++) {
         if (local->slots[slot] == NULL) {
@@ -90,7 +89,7 @@ ngx_realtime_local_peer_create(ngx_realtime_local_t *local, ngx_realtime_worker_
 
     if (slot == NGX_REALTIME_LOCAL_PEERS_MAX) {
         ngx_log_error(NGX_LOG_ERR, local->bus.log, 0, "bus: more than %d workers",
-                      NGX_REALTIME_LOCAL_PEERS_MAX);
+            NGX_REALTIME_LOCAL_PEERS_MAX);
         return NULL;
     }
 
@@ -109,7 +108,6 @@ ngx_realtime_local_peer_create(ngx_realtime_local_t *local, ngx_realtime_worker_
     peer->dial.cancelable = 1;
 
     local->slots[slot] = peer;
-    local->npeers++;
     ngx_queue_insert_tail(&local->peers, &peer->queue);
 
     return peer;
@@ -119,7 +117,7 @@ ngx_realtime_local_peer_create(ngx_realtime_local_t *local, ngx_realtime_worker_
 void
 ngx_realtime_local_peer_free(ngx_realtime_local_peer_t *peer)
 {
-    ngx_realtime_local_t  *local;
+    ngx_realtime_local_t *local;
 
     local = peer->local;
 
@@ -147,7 +145,6 @@ ngx_realtime_local_peer_free(ngx_realtime_local_peer_t *peer)
     ngx_free(peer->ring);
 
     local->slots[peer->slot] = NULL;
-    local->npeers--;
     ngx_queue_remove(&peer->queue);
     ngx_free(peer);
 }
@@ -158,14 +155,14 @@ ngx_realtime_local_peer_free(ngx_realtime_local_peer_t *peer)
 static void
 ngx_realtime_local_peer_lost(ngx_realtime_local_peer_t *peer)
 {
-    ngx_realtime_local_t      *local;
-    ngx_realtime_worker_id_t   id;
+    ngx_realtime_local_t    *local;
+    ngx_realtime_worker_id_t id;
 
     id = peer->id;
     local = peer->local;
 
-    ngx_log_error(NGX_LOG_INFO, local->bus.log, 0, "bus: worker %016xL is gone%s",
-                  (int64_t) id, peer->gap ? " without a goodbye" : "");
+    ngx_log_error(NGX_LOG_INFO, local->bus.log, 0, "bus: worker %016xL is gone%s", (int64_t) id,
+        peer->gap ? " without a goodbye" : "");
 
     if (peer->gap) {
         local->gap = 1;
@@ -182,12 +179,12 @@ ngx_realtime_local_peer_lost(ngx_realtime_local_peer_t *peer)
 static void
 ngx_realtime_local_dial_later(ngx_realtime_local_peer_t *peer, ngx_msec_t delay_ms)
 {
-    ngx_msec_t  delay;
+    ngx_msec_t delay;
 
     delay = ngx_max(delay_ms, peer->backoff);
 
     peer->backoff = ngx_min(ngx_max(peer->backoff * 2, NGX_REALTIME_LOCAL_BACKOFF_MIN),
-                            NGX_REALTIME_LOCAL_BACKOFF_MAX);
+        NGX_REALTIME_LOCAL_BACKOFF_MAX);
 
     if (delay != 0) {
         ngx_add_timer(&peer->dial, delay);
@@ -206,8 +203,8 @@ ngx_realtime_local_dial_later(ngx_realtime_local_peer_t *peer, ngx_msec_t delay_
 static void
 ngx_realtime_local_dial_handler(ngx_event_t *ev)
 {
-    ngx_int_t                   rc;
-    ngx_realtime_local_peer_t  *peer;
+    ngx_int_t                  rc;
+    ngx_realtime_local_peer_t *peer;
 
     peer = ev->data;
 
@@ -239,10 +236,10 @@ ngx_realtime_local_dial_handler(ngx_event_t *ev)
 static ngx_int_t
 ngx_realtime_local_dial(ngx_realtime_local_peer_t *peer)
 {
-    ngx_err_t              err;
-    ngx_socket_t           fd;
-    struct sockaddr_un     address;
-    ngx_realtime_local_t  *local;
+    ngx_err_t             err;
+    ngx_socket_t          fd;
+    struct sockaddr_un    address;
+    ngx_realtime_local_t *local;
 
     local = peer->local;
     ngx_realtime_local_address(local, peer->id, &address);
@@ -273,7 +270,7 @@ static ngx_int_t
 ngx_realtime_local_dial_failed(ngx_realtime_local_peer_t *peer, ngx_err_t err,
     struct sockaddr_un *address)
 {
-    ngx_log_t  *log;
+    ngx_log_t *log;
 
     log = peer->local->bus.log;
 
@@ -287,7 +284,7 @@ ngx_realtime_local_dial_failed(ngx_realtime_local_peer_t *peer, ngx_err_t err,
 
         if (ngx_delete_file(address->sun_path) == NGX_FILE_ERROR && ngx_errno != NGX_ENOENT) {
             ngx_log_error(NGX_LOG_ERR, log, ngx_errno, ngx_delete_file_n " \"%s\" failed",
-                          address->sun_path);
+                address->sun_path);
         }
 
         return NGX_DECLINED;
@@ -297,8 +294,7 @@ ngx_realtime_local_dial_failed(ngx_realtime_local_peer_t *peer, ngx_err_t err,
         return NGX_AGAIN;
 
     default:
-        ngx_log_error(NGX_LOG_ERR, log, err, "bus: connect() to \"%s\" failed",
-                      address->sun_path);
+        ngx_log_error(NGX_LOG_ERR, log, err, "bus: connect() to \"%s\" failed", address->sun_path);
         return NGX_ERROR;
     }
 }
@@ -308,9 +304,9 @@ ngx_realtime_local_dial_failed(ngx_realtime_local_peer_t *peer, ngx_err_t err,
 static ngx_int_t
 ngx_realtime_local_out_open(ngx_realtime_local_peer_t *peer, ngx_socket_t fd)
 {
-    ngx_int_t          event;
-    ngx_log_t         *log;
-    ngx_connection_t  *c;
+    ngx_int_t         event;
+    ngx_log_t        *log;
+    ngx_connection_t *c;
 
     log = peer->local->bus.log;
 
@@ -368,9 +364,9 @@ ngx_realtime_local_out_open(ngx_realtime_local_peer_t *peer, ngx_socket_t fd)
 static ngx_int_t
 ngx_realtime_local_greet(ngx_realtime_local_peer_t *peer)
 {
-    ngx_str_t                    body;
-    ngx_realtime_local_t        *local;
-    ngx_realtime_local_hello_t   hello;
+    ngx_str_t                  body;
+    ngx_realtime_local_t      *local;
+    ngx_realtime_local_hello_t hello;
 
     local = peer->local;
 
@@ -409,7 +405,7 @@ ngx_realtime_local_greet(ngx_realtime_local_peer_t *peer)
 
     if (peer->sync_seen != 0
         && ngx_realtime_local_tell(peer, NGX_REALTIME_LOCAL_SYNC_ACK, peer->sync_seen, NULL)
-           != NGX_OK)
+            != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -444,10 +440,10 @@ ngx_realtime_local_out_close(ngx_realtime_local_peer_t *peer, ngx_msec_t delay_m
 static void
 ngx_realtime_local_out_read(ngx_event_t *ev)
 {
-    u_char                      byte;
-    ssize_t                     n;
-    ngx_connection_t           *c;
-    ngx_realtime_local_peer_t  *peer;
+    u_char                     byte;
+    ssize_t                    n;
+    ngx_connection_t          *c;
+    ngx_realtime_local_peer_t *peer;
 
     c = ev->data;
     peer = c->data;
@@ -459,8 +455,8 @@ ngx_realtime_local_out_read(ngx_event_t *ev)
     }
 
     if (n > 0) {
-        ngx_log_error(NGX_LOG_ERR, ev->log, 0,
-                      "bus: worker %016xL sent on a connection of ours", (int64_t) peer->id);
+        ngx_log_error(NGX_LOG_ERR, ev->log, 0, "bus: worker %016xL sent on a connection of ours",
+            (int64_t) peer->id);
     }
 
     ngx_realtime_local_out_close(peer, n == 0 ? 0 : NGX_REALTIME_LOCAL_BACKOFF_MIN);
@@ -470,7 +466,7 @@ ngx_realtime_local_out_read(ngx_event_t *ev)
 static void
 ngx_realtime_local_out_write(ngx_event_t *ev)
 {
-    ngx_connection_t  *c;
+    ngx_connection_t *c;
 
     c = ev->data;
     ngx_realtime_local_write(c->data);
@@ -481,9 +477,9 @@ ngx_realtime_local_out_write(ngx_event_t *ev)
 void
 ngx_realtime_local_in_open(ngx_realtime_local_t *local, ngx_socket_t fd)
 {
-    ngx_log_t                *log;
-    ngx_connection_t         *c;
-    ngx_realtime_local_in_t  *in;
+    ngx_log_t               *log;
+    ngx_connection_t        *c;
+    ngx_realtime_local_in_t *in;
 
     log = local->bus.log;
 
@@ -533,7 +529,7 @@ ngx_realtime_local_in_open(ngx_realtime_local_t *local, ngx_socket_t fd)
 void
 ngx_realtime_local_in_close(ngx_realtime_local_in_t *in)
 {
-    ngx_realtime_local_peer_t  *peer;
+    ngx_realtime_local_peer_t *peer;
 
     peer = in->peer;
 
@@ -565,10 +561,10 @@ ngx_realtime_local_in_close(ngx_realtime_local_in_t *in)
 static void
 ngx_realtime_local_in_read(ngx_event_t *ev)
 {
-    size_t                    total;
-    ssize_t                   n;
-    ngx_connection_t         *c;
-    ngx_realtime_local_in_t  *in;
+    size_t                   total;
+    ssize_t                  n;
+    ngx_connection_t        *c;
+    ngx_realtime_local_in_t *in;
 
     c = ev->data;
     in = c->data;

@@ -9,7 +9,7 @@
 
 
 static ngx_realtime_bus_wait_t *ngx_realtime_local_request_find(ngx_realtime_local_t *local,
-    ngx_uint_t id);
+    ngx_uint_t                                                                        id);
 static void ngx_realtime_local_request_settle(ngx_realtime_bus_wait_t *wait, ngx_uint_t slot);
 static void ngx_realtime_local_request_end(ngx_realtime_bus_wait_t *wait);
 static void ngx_realtime_local_request_timeout(ngx_event_t *ev);
@@ -17,14 +17,13 @@ static void ngx_realtime_local_request_timeout(ngx_event_t *ev);
 
 ngx_int_t
 ngx_realtime_local_request(ngx_realtime_bus_t *bus, ngx_str_t *channel, ngx_str_t *payload,
-    ngx_msec_t timeout, ngx_realtime_bus_answer_pt done, void *data,
-    ngx_realtime_bus_wait_t **wait)
+    ngx_msec_t timeout, ngx_realtime_bus_answer_pt done, void *data, ngx_realtime_bus_wait_t **wait)
 {
-    ngx_uint_t                  i, n, slot;
-    ngx_realtime_local_t       *local;
-    ngx_realtime_bus_wait_t    *w;
-    ngx_realtime_local_msg_t   *msg;
-    ngx_realtime_local_peer_t  *peer;
+    ngx_uint_t                 i, n, slot;
+    ngx_realtime_local_t      *local;
+    ngx_realtime_bus_wait_t   *w;
+    ngx_realtime_local_msg_t  *msg;
+    ngx_realtime_local_peer_t *peer;
 
     local = (ngx_realtime_local_t *) bus;
 
@@ -107,8 +106,8 @@ ngx_realtime_local_cancel(ngx_realtime_bus_t *bus, ngx_realtime_bus_wait_t *wait
 void
 ngx_realtime_local_answered(ngx_realtime_local_peer_t *peer, uint64_t id, ngx_str_t *body)
 {
-    ngx_realtime_local_t     *local;
-    ngx_realtime_bus_wait_t  *wait;
+    ngx_realtime_local_t    *local;
+    ngx_realtime_bus_wait_t *wait;
 
     local = peer->local;
     wait = ngx_realtime_local_request_find(local, (ngx_uint_t) id);
@@ -134,9 +133,9 @@ ngx_realtime_local_answered(ngx_realtime_local_peer_t *peer, uint64_t id, ngx_st
 void
 ngx_realtime_local_requests_gone(ngx_realtime_local_peer_t *peer)
 {
-    ngx_rbtree_t             *tree;
-    ngx_rbtree_node_t        *node, *next;
-    ngx_realtime_bus_wait_t  *wait;
+    ngx_rbtree_t            *tree;
+    ngx_rbtree_node_t       *node, *next;
+    ngx_realtime_bus_wait_t *wait;
 
     tree = &peer->local->requests;
 
@@ -155,7 +154,7 @@ ngx_realtime_local_requests_gone(ngx_realtime_local_peer_t *peer)
 static ngx_realtime_bus_wait_t *
 ngx_realtime_local_request_find(ngx_realtime_local_t *local, ngx_uint_t id)
 {
-    ngx_rbtree_node_t  *node;
+    ngx_rbtree_node_t *node;
 
     node = local->requests.root;
 
@@ -174,7 +173,7 @@ ngx_realtime_local_request_find(ngx_realtime_local_t *local, ngx_uint_t id)
 static void
 ngx_realtime_local_request_settle(ngx_realtime_bus_wait_t *wait, ngx_uint_t slot)
 {
-    uint64_t  bit;
+    uint64_t bit;
 
     bit = (uint64_t) 1 << slot % 64;
 
@@ -194,7 +193,7 @@ ngx_realtime_local_request_settle(ngx_realtime_bus_wait_t *wait, ngx_uint_t slot
 static void
 ngx_realtime_local_request_end(ngx_realtime_bus_wait_t *wait)
 {
-    ngx_realtime_local_t  *local;
+    ngx_realtime_local_t *local;
 
     local = wait->local;
 
@@ -220,11 +219,11 @@ ngx_realtime_local_request_timeout(ngx_event_t *ev)
 void
 ngx_realtime_local_finish(ngx_realtime_local_t *local)
 {
-    void                            *data;
-    ngx_queue_t                     *q;
-    ngx_realtime_bus_wait_t         *wait;
-    ngx_realtime_bus_answer_pt       answer;
-    ngx_realtime_bus_subscribed_pt   subscribed;
+    void                          *data;
+    ngx_queue_t                   *q;
+    ngx_realtime_bus_wait_t       *wait;
+    ngx_realtime_bus_answer_pt     answer;
+    ngx_realtime_bus_subscribed_pt subscribed;
 
     /* A callback may cancel any other wait: take the first one each time, and free it before. */
 
@@ -252,10 +251,10 @@ ngx_realtime_local_finish(ngx_realtime_local_t *local)
 void
 ngx_realtime_local_waits_free(ngx_realtime_local_t *local)
 {
-    ngx_queue_t              *queues[2], *q;
-    ngx_uint_t                i;
-    ngx_rbtree_node_t        *node;
-    ngx_realtime_bus_wait_t  *wait;
+    ngx_queue_t             *queues[2], *q;
+    ngx_uint_t               i;
+    ngx_rbtree_node_t       *node;
+    ngx_realtime_bus_wait_t *wait;
 
     while (local->requests.root != local->requests.sentinel) {
         node = local->requests.root;

@@ -20,82 +20,81 @@
 #include "ngx_realtime_limits.h"
 
 
-#define NGX_REALTIME_LIMITS_SLOTS     256
-#define NGX_REALTIME_LIMITS_PLACES    262144    /* a power of two */
-#define NGX_REALTIME_LIMITS_WINDOW    64
-#define NGX_REALTIME_LIMITS_ENTRIES   (NGX_REALTIME_LIMITS_PLACES + NGX_REALTIME_LIMITS_WINDOW)
-#define NGX_REALTIME_LIMITS_FRESH_MS  1000      /* a process is looked at so often, */
-#define NGX_REALTIME_LIMITS_DOUBT_MS  100       /* and so often before a refusal */
+#define NGX_REALTIME_LIMITS_SLOTS    256
+#define NGX_REALTIME_LIMITS_PLACES   262144 /* a power of two */
+#define NGX_REALTIME_LIMITS_WINDOW   64
+#define NGX_REALTIME_LIMITS_ENTRIES  (NGX_REALTIME_LIMITS_PLACES + NGX_REALTIME_LIMITS_WINDOW)
+#define NGX_REALTIME_LIMITS_FRESH_MS 1000 /* a process is looked at so often, */
+#define NGX_REALTIME_LIMITS_DOUBT_MS 100  /* and so often before a refusal */
 
-#define NGX_REALTIME_LIMITS_COUNT_MAX  0xffffU
-#define ngx_realtime_limits_count(entry)  ((ngx_uint_t) ((entry) & NGX_REALTIME_LIMITS_COUNT_MAX))
-#define ngx_realtime_limits_slot(entry)   ((ngx_uint_t) ((entry) >> 16 & 0xff))
-#define NGX_REALTIME_LIMITS_HASH          0xffffffffff000000ULL
+#define NGX_REALTIME_LIMITS_COUNT_MAX    0xffffU
+#define ngx_realtime_limits_count(entry) ((ngx_uint_t) ((entry) &NGX_REALTIME_LIMITS_COUNT_MAX))
+#define ngx_realtime_limits_slot(entry)  ((ngx_uint_t) ((entry) >> 16 & 0xff))
+#define NGX_REALTIME_LIMITS_HASH         0xffffffffff000000ULL
 
-#define ngx_realtime_limits_load(p)       __atomic_load_n((p), __ATOMIC_SEQ_CST)
-#define ngx_realtime_limits_store(p, v)   __atomic_store_n((p), (v), __ATOMIC_SEQ_CST)
+#define ngx_realtime_limits_load(p)     __atomic_load_n((p), __ATOMIC_SEQ_CST)
+#define ngx_realtime_limits_store(p, v) __atomic_store_n((p), (v), __ATOMIC_SEQ_CST)
 
 
 typedef struct {
-    uint64_t  owner;        /* pid << 32 | low half of its start time; 0: free */
-    uint64_t  connections;
-    uint64_t  users;        /* 1: may have entries in the table */
-    uint64_t  unused[5];    /* a cache line per worker */
+    uint64_t owner; /* pid << 32 | low half of its start time; 0: free */
+    uint64_t connections;
+    uint64_t users;     /* 1: may have entries in the table */
+    uint64_t unused[5]; /* a cache line per worker */
 } ngx_realtime_limits_slot_t;
 
 typedef struct {
-    u_char                      key[16];
-    uint64_t                    top;        /* slots from here on were never taken */
-    ngx_realtime_limits_slot_t  slots[NGX_REALTIME_LIMITS_SLOTS];
-    uint64_t                    users[NGX_REALTIME_LIMITS_ENTRIES];
+    u_char                     key[16];
+    uint64_t                   top; /* slots from here on were never taken */
+    ngx_realtime_limits_slot_t slots[NGX_REALTIME_LIMITS_SLOTS];
+    uint64_t                   users[NGX_REALTIME_LIMITS_ENTRIES];
 } ngx_realtime_limits_table_t;
 
 /* What this worker knows: its slot, and which owners of slots it has seen alive or dead. */
 typedef struct {
-    ngx_realtime_limits_table_t  *table;
-    ngx_realtime_limits_slot_t   *slot;     /* NULL: all were taken, this worker counts nothing */
-    ngx_uint_t                    index;
-    ngx_log_t                    *log;
-    ngx_msec_t                    looked;
-    ngx_msec_t                    warned;
-    uint64_t                      alive[NGX_REALTIME_LIMITS_SLOTS];
-    uint64_t                      dead[NGX_REALTIME_LIMITS_SLOTS];
+    ngx_realtime_limits_table_t *table;
+    ngx_realtime_limits_slot_t  *slot; /* NULL: all were taken, this worker counts nothing */
+    ngx_uint_t                   index;
+    ngx_log_t                   *log;
+    ngx_msec_t                   looked;
+    ngx_msec_t                   warned;
+    uint64_t                     alive[NGX_REALTIME_LIMITS_SLOTS];
+    uint64_t                     dead[NGX_REALTIME_LIMITS_SLOTS];
 } ngx_realtime_limits_state_t;
 
 typedef struct {
-    uint64_t   *window;
-    uint64_t    hash;
+    uint64_t *window;
+    uint64_t  hash;
 } ngx_realtime_limits_user_t;
 
 
-static ngx_int_t ngx_realtime_limits_init_zone(ngx_shm_zone_t *zone, void *data);
-static ngx_int_t ngx_realtime_limits_claim(ngx_uint_t index, uint64_t self);
-static void ngx_realtime_limits_clear(ngx_uint_t index);
+static ngx_int_t  ngx_realtime_limits_init_zone(ngx_shm_zone_t *zone, void *data);
+static ngx_int_t  ngx_realtime_limits_claim(ngx_uint_t index, uint64_t self);
+static void       ngx_realtime_limits_clear(ngx_uint_t index);
 static ngx_uint_t ngx_realtime_limits_alive(ngx_uint_t index);
 static ngx_uint_t ngx_realtime_limits_runs(uint64_t owner);
-static ngx_int_t ngx_realtime_limits_process(ngx_pid_t pid, u_char *state, uint64_t *start);
+static ngx_int_t  ngx_realtime_limits_process(ngx_pid_t pid, u_char *state, uint64_t *start);
 static ngx_uint_t ngx_realtime_limits_look_again(ngx_msec_t age);
-static ngx_realtime_limits_user_t ngx_realtime_limits_user(rt_str_t business_id,
-    rt_str_t user_id);
-static ngx_uint_t ngx_realtime_limits_user_sum(ngx_realtime_limits_user_t *user);
-static ngx_int_t ngx_realtime_limits_user_count(ngx_realtime_limits_user_t *user);
+static ngx_realtime_limits_user_t ngx_realtime_limits_user(rt_str_t business_id, rt_str_t user_id);
+static ngx_uint_t                 ngx_realtime_limits_user_sum(ngx_realtime_limits_user_t *user);
+static ngx_int_t                  ngx_realtime_limits_user_count(ngx_realtime_limits_user_t *user);
 
 
-static ngx_realtime_limits_state_t  ngx_realtime_limits;
+static ngx_realtime_limits_state_t ngx_realtime_limits;
 
 
 ngx_int_t
 ngx_realtime_limits_configure(ngx_conf_t *cf, ngx_realtime_main_conf_t *mcf)
 {
-    size_t           size;
-    ngx_str_t        name;
-    ngx_shm_zone_t  *zone;
+    size_t          size;
+    ngx_str_t       name;
+    ngx_shm_zone_t *zone;
 
     ngx_str_set(&name, "realtime_limits");
 
     /* The table, and the slab's own pages. */
-    size = ngx_align(sizeof(ngx_realtime_limits_table_t) + 64 * 1024, ngx_pagesize)
-           + 8 * ngx_pagesize;
+    size =
+        ngx_align(sizeof(ngx_realtime_limits_table_t) + 64 * 1024, ngx_pagesize) + 8 * ngx_pagesize;
 
     zone = ngx_shared_memory_add(cf, &name, size, &ngx_http_realtime_module);
     if (zone == NULL) {
@@ -112,8 +111,8 @@ ngx_realtime_limits_configure(ngx_conf_t *cf, ngx_realtime_main_conf_t *mcf)
 static ngx_int_t
 ngx_realtime_limits_init_zone(ngx_shm_zone_t *zone, void *data)
 {
-    ngx_slab_pool_t              *pool;
-    ngx_realtime_limits_table_t  *table;
+    ngx_slab_pool_t             *pool;
+    ngx_realtime_limits_table_t *table;
 
     if (data != NULL) {
         zone->data = data;
@@ -132,8 +131,7 @@ ngx_realtime_limits_init_zone(ngx_shm_zone_t *zone, void *data)
 
     table = ngx_slab_alloc(pool, sizeof(ngx_realtime_limits_table_t));
     if (table == NULL) {
-        ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0, "no memory in zone \"%V\"",
-                      &zone->shm.name);
+        ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0, "no memory in zone \"%V\"", &zone->shm.name);
         return NGX_ERROR;
     }
 
@@ -156,10 +154,10 @@ ngx_realtime_limits_init_zone(ngx_shm_zone_t *zone, void *data)
 ngx_int_t
 ngx_realtime_limits_init(ngx_realtime_worker_t *worker)
 {
-    u_char                        state;
-    uint64_t                      start;
-    ngx_uint_t                    i;
-    ngx_realtime_limits_state_t  *limits;
+    u_char                       state;
+    uint64_t                     start;
+    ngx_uint_t                   i;
+    ngx_realtime_limits_state_t *limits;
 
     limits = &ngx_realtime_limits;
 
@@ -169,20 +167,19 @@ ngx_realtime_limits_init(ngx_realtime_worker_t *worker)
     limits->looked = ngx_current_msec;
 
     if (ngx_realtime_limits_process(ngx_pid, &state, &start) != NGX_OK) {
-        start = 0;      /* without /proc the pid alone has to do */
+        start = 0; /* without /proc the pid alone has to do */
     }
 
     for (i = 0; i < NGX_REALTIME_LIMITS_SLOTS; i++) {
-        if (ngx_realtime_limits_claim(i, (uint64_t) ngx_pid << 32 | (start & 0xffffffff))
-            == NGX_OK)
+        if (ngx_realtime_limits_claim(i, (uint64_t) ngx_pid << 32 | (start & 0xffffffff)) == NGX_OK)
         {
             return NGX_OK;
         }
     }
 
     ngx_log_error(NGX_LOG_ERR, limits->log, 0,
-                  "connections of this worker are not counted: %d others are running",
-                  NGX_REALTIME_LIMITS_SLOTS);
+        "connections of this worker are not counted: %d others are running",
+        NGX_REALTIME_LIMITS_SLOTS);
 
     return NGX_OK;
 }
@@ -191,9 +188,9 @@ ngx_realtime_limits_init(ngx_realtime_worker_t *worker)
 static ngx_int_t
 ngx_realtime_limits_claim(ngx_uint_t index, uint64_t self)
 {
-    uint64_t                      owner, top;
-    ngx_realtime_limits_slot_t   *slot;
-    ngx_realtime_limits_state_t  *limits;
+    uint64_t                     owner, top;
+    ngx_realtime_limits_slot_t  *slot;
+    ngx_realtime_limits_state_t *limits;
 
     limits = &ngx_realtime_limits;
     slot = &limits->table->slots[index];
@@ -204,8 +201,7 @@ ngx_realtime_limits_claim(ngx_uint_t index, uint64_t self)
     }
 
     if (!__atomic_compare_exchange_n(&slot->owner, &owner, self, 0, __ATOMIC_SEQ_CST,
-                                     __ATOMIC_SEQ_CST))
-    {
+            __ATOMIC_SEQ_CST)) {
         return NGX_DECLINED;
     }
 
@@ -216,8 +212,8 @@ ngx_realtime_limits_claim(ngx_uint_t index, uint64_t self)
     top = ngx_realtime_limits_load(&limits->table->top);
 
     while (top < index + 1
-           && !__atomic_compare_exchange_n(&limits->table->top, &top, index + 1, 0,
-                                           __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+        && !__atomic_compare_exchange_n(&limits->table->top, &top, index + 1, 0, __ATOMIC_SEQ_CST,
+            __ATOMIC_SEQ_CST))
     {
         /* top is what another worker has made of it */
     }
@@ -229,7 +225,7 @@ ngx_realtime_limits_claim(ngx_uint_t index, uint64_t self)
 void
 ngx_realtime_limits_exit(ngx_realtime_worker_t *worker)
 {
-    ngx_realtime_limits_state_t  *limits;
+    ngx_realtime_limits_state_t *limits;
 
     limits = &ngx_realtime_limits;
 
@@ -247,10 +243,10 @@ ngx_realtime_limits_exit(ngx_realtime_worker_t *worker)
 static void
 ngx_realtime_limits_clear(ngx_uint_t index)
 {
-    uint64_t                     *entry;
-    ngx_uint_t                    i;
-    ngx_realtime_limits_slot_t   *slot;
-    ngx_realtime_limits_table_t  *table;
+    uint64_t                    *entry;
+    ngx_uint_t                   i;
+    ngx_realtime_limits_slot_t  *slot;
+    ngx_realtime_limits_table_t *table;
 
     table = ngx_realtime_limits.table;
     slot = &table->slots[index];
@@ -276,7 +272,7 @@ ngx_realtime_limits_clear(ngx_uint_t index)
 ngx_int_t
 ngx_realtime_limits_connection_add(ngx_uint_t max)
 {
-    ngx_realtime_limits_slot_t  *slot;
+    ngx_realtime_limits_slot_t *slot;
 
     slot = ngx_realtime_limits.slot;
 
@@ -305,7 +301,7 @@ ngx_realtime_limits_connection_add(ngx_uint_t max)
 void
 ngx_realtime_limits_connection_remove(void)
 {
-    ngx_realtime_limits_slot_t  *slot;
+    ngx_realtime_limits_slot_t *slot;
 
     slot = ngx_realtime_limits.slot;
 
@@ -318,9 +314,9 @@ ngx_realtime_limits_connection_remove(void)
 ngx_uint_t
 ngx_realtime_limits_connections(void)
 {
-    uint64_t                      sum;
-    ngx_uint_t                    i, top;
-    ngx_realtime_limits_table_t  *table;
+    uint64_t                     sum;
+    ngx_uint_t                   i, top;
+    ngx_realtime_limits_table_t *table;
 
     table = ngx_realtime_limits.table;
 
@@ -346,7 +342,7 @@ ngx_realtime_limits_connections(void)
 ngx_int_t
 ngx_realtime_limits_user_add(rt_str_t business_id, rt_str_t user_id, ngx_uint_t max)
 {
-    ngx_realtime_limits_user_t  user;
+    ngx_realtime_limits_user_t user;
 
     if (max == 0 || ngx_realtime_limits.slot == NULL) {
         return NGX_OK;
@@ -365,7 +361,7 @@ ngx_realtime_limits_user_add(rt_str_t business_id, rt_str_t user_id, ngx_uint_t 
         return NGX_BUSY;
 
     default:
-        return NGX_OK;      /* not counted */
+        return NGX_OK; /* not counted */
     }
 
     if (ngx_realtime_limits_user_sum(&user) <= max) {
@@ -387,9 +383,9 @@ ngx_realtime_limits_user_add(rt_str_t business_id, rt_str_t user_id, ngx_uint_t 
 void
 ngx_realtime_limits_user_remove(rt_str_t business_id, rt_str_t user_id)
 {
-    uint64_t                     entry;
-    ngx_uint_t                   i;
-    ngx_realtime_limits_user_t   user;
+    uint64_t                   entry;
+    ngx_uint_t                 i;
+    ngx_realtime_limits_user_t user;
 
     if (ngx_realtime_limits.slot == NULL) {
         return;
@@ -400,8 +396,7 @@ ngx_realtime_limits_user_remove(rt_str_t business_id, rt_str_t user_id)
     for (i = 0; i < NGX_REALTIME_LIMITS_WINDOW; i++) {
         entry = ngx_realtime_limits_load(&user.window[i]);
 
-        if (ngx_realtime_limits_count(entry) != 0
-            && (entry & NGX_REALTIME_LIMITS_HASH) == user.hash
+        if (ngx_realtime_limits_count(entry) != 0 && (entry & NGX_REALTIME_LIMITS_HASH) == user.hash
             && ngx_realtime_limits_slot(entry) == ngx_realtime_limits.index)
         {
             entry = (ngx_realtime_limits_count(entry) == 1) ? 0 : entry - 1;
@@ -416,9 +411,9 @@ ngx_realtime_limits_user_remove(rt_str_t business_id, rt_str_t user_id)
 static ngx_int_t
 ngx_realtime_limits_user_count(ngx_realtime_limits_user_t *user)
 {
-    uint64_t                      entry, old, *place;
-    ngx_uint_t                    i;
-    ngx_realtime_limits_state_t  *limits;
+    uint64_t                     entry, old, *place;
+    ngx_uint_t                   i;
+    ngx_realtime_limits_state_t *limits;
 
     limits = &ngx_realtime_limits;
 
@@ -429,8 +424,7 @@ ngx_realtime_limits_user_count(ngx_realtime_limits_user_t *user)
         for (i = 0; i < NGX_REALTIME_LIMITS_WINDOW; i++) {
             entry = ngx_realtime_limits_load(&user->window[i]);
 
-            if (entry != 0
-                && (entry & NGX_REALTIME_LIMITS_HASH) == user->hash
+            if (entry != 0 && (entry & NGX_REALTIME_LIMITS_HASH) == user->hash
                 && ngx_realtime_limits_slot(entry) == limits->index)
             {
                 if (ngx_realtime_limits_count(entry) == NGX_REALTIME_LIMITS_COUNT_MAX) {
@@ -442,8 +436,7 @@ ngx_realtime_limits_user_count(ngx_realtime_limits_user_t *user)
             }
 
             if (place == NULL
-                && (entry == 0 || !ngx_realtime_limits_alive(ngx_realtime_limits_slot(entry))))
-            {
+                && (entry == 0 || !ngx_realtime_limits_alive(ngx_realtime_limits_slot(entry)))) {
                 old = entry;
                 place = &user->window[i];
             }
@@ -453,7 +446,7 @@ ngx_realtime_limits_user_count(ngx_realtime_limits_user_t *user)
             if (limits->warned == 0 || ngx_current_msec - limits->warned > 60000) {
                 limits->warned = ngx_current_msec;
                 ngx_log_error(NGX_LOG_WARN, limits->log, 0,
-                              "too many users: connections of some are not counted");
+                    "too many users: connections of some are not counted");
             }
 
             return NGX_DECLINED;
@@ -462,8 +455,8 @@ ngx_realtime_limits_user_count(ngx_realtime_limits_user_t *user)
         ngx_realtime_limits_store(&limits->slot->users, 1);
         entry = user->hash | (uint64_t) limits->index << 16 | 1;
 
-    } while (!__atomic_compare_exchange_n(place, &old, entry, 0, __ATOMIC_SEQ_CST,
-                                          __ATOMIC_SEQ_CST));
+    } while (
+        !__atomic_compare_exchange_n(place, &old, entry, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
 
     return NGX_OK;
 }
@@ -472,16 +465,15 @@ ngx_realtime_limits_user_count(ngx_realtime_limits_user_t *user)
 static ngx_uint_t
 ngx_realtime_limits_user_sum(ngx_realtime_limits_user_t *user)
 {
-    uint64_t    entry;
-    ngx_uint_t  i, sum;
+    uint64_t   entry;
+    ngx_uint_t i, sum;
 
     sum = 0;
 
     for (i = 0; i < NGX_REALTIME_LIMITS_WINDOW; i++) {
         entry = ngx_realtime_limits_load(&user->window[i]);
 
-        if (entry != 0
-            && (entry & NGX_REALTIME_LIMITS_HASH) == user->hash
+        if (entry != 0 && (entry & NGX_REALTIME_LIMITS_HASH) == user->hash
             && ngx_realtime_limits_alive(ngx_realtime_limits_slot(entry)))
         {
             sum += ngx_realtime_limits_count(entry);
@@ -496,10 +488,10 @@ ngx_realtime_limits_user_sum(ngx_realtime_limits_user_t *user)
 static ngx_realtime_limits_user_t
 ngx_realtime_limits_user(rt_str_t business_id, rt_str_t user_id)
 {
-    u_char                       digest[16];
-    uint64_t                     place, len;
-    ngx_md5_t                    md5;
-    ngx_realtime_limits_user_t   user;
+    u_char                     digest[16];
+    uint64_t                   place, len;
+    ngx_md5_t                  md5;
+    ngx_realtime_limits_user_t user;
 
     len = business_id.len;
 
@@ -524,8 +516,8 @@ ngx_realtime_limits_user(rt_str_t business_id, rt_str_t user_id)
 static ngx_uint_t
 ngx_realtime_limits_alive(ngx_uint_t index)
 {
-    uint64_t                      owner;
-    ngx_realtime_limits_state_t  *limits;
+    uint64_t                     owner;
+    ngx_realtime_limits_state_t *limits;
 
     limits = &ngx_realtime_limits;
 
@@ -558,7 +550,7 @@ ngx_realtime_limits_alive(ngx_uint_t index)
 static ngx_uint_t
 ngx_realtime_limits_look_again(ngx_msec_t age)
 {
-    ngx_realtime_limits_state_t  *limits;
+    ngx_realtime_limits_state_t *limits;
 
     limits = &ngx_realtime_limits;
 
@@ -576,9 +568,9 @@ ngx_realtime_limits_look_again(ngx_msec_t age)
 static ngx_uint_t
 ngx_realtime_limits_runs(uint64_t owner)
 {
-    u_char     state;
-    uint64_t   start;
-    ngx_pid_t  pid;
+    u_char    state;
+    uint64_t  start;
+    ngx_pid_t pid;
 
     pid = (ngx_pid_t) (owner >> 32);
 
@@ -591,7 +583,7 @@ ngx_realtime_limits_runs(uint64_t owner)
     }
 
     if (state == 'Z' || state == 'X') {
-        return 0;       /* dead, and its parent has not asked yet */
+        return 0; /* dead, and its parent has not asked yet */
     }
 
     /* Another process may have got the pid. */
@@ -603,10 +595,10 @@ ngx_realtime_limits_runs(uint64_t owner)
 static ngx_int_t
 ngx_realtime_limits_process(ngx_pid_t pid, u_char *state, uint64_t *start)
 {
-    u_char      path[sizeof("/proc//stat") + NGX_INT64_LEN], text[1024], *p;
-    ssize_t     n;
-    ngx_fd_t    fd;
-    ngx_uint_t  field;
+    u_char     path[sizeof("/proc//stat") + NGX_INT64_LEN], text[1024], *p;
+    ssize_t    n;
+    ngx_fd_t   fd;
+    ngx_uint_t field;
 
     *ngx_sprintf(path, "/proc/%P/stat", pid) = '\0';
 

@@ -131,11 +131,11 @@ class Mesh(BusCase):
         a, b = self.mesh(2)
         b.get('subscribe', c='c', n=50000)
         a.publish('c49999', 'last')
-        self.assertEqual(wait_for(b.heard)[0]['c'], 'c49999')
+        self.assertEqual(wait_for(lambda: b.heard('publish'))[0]['c'], 'c49999')
         c, = self.start()
         meet(self.nodes)
         c.publish('c25000', 'newcomer')
-        self.assertEqual(wait_for(b.heard)[0]['c'], 'c25000')
+        self.assertEqual(wait_for(lambda: b.heard('publish'))[0]['c'], 'c25000')
         self.assertEqual(b.heard(), [])
 
 
@@ -542,11 +542,12 @@ class Limits(BusCase):
     def test_configuration(self):
         a, = self.start()
         for bus, fine in (('x' * 85, True), ('x' * 86, False)):
-            conf = open(a.dir + '/nginx.conf').read()
             path = a.dir + '/test.conf'
+            with open(a.dir + '/nginx.conf') as f:
+                conf = f.read()
             with open(path, 'w') as f:
                 f.write(conf.replace('bus_test %s' % self.bus, 'bus_test ' + bus))
-            r = subprocess.run([os.environ.get('NGINX', 'nginx'), '-t', '-p', a.dir, '-c', path],
+            r = subprocess.run([os.environ.get('NGINX_BINARY', 'nginx'), '-t', '-p', a.dir, '-c', path],
                                capture_output=True)
             self.assertEqual(r.returncode == 0, fine, r.stderr)
             self.assertEqual(b'too long' in r.stderr, not fine, r.stderr)

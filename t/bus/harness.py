@@ -13,7 +13,7 @@ import tempfile
 import time
 
 MODULE = os.environ.get('BUS_TEST_MODULE', 'build/bus_test/ngx_http_realtime_module.so')
-NGINX = os.environ.get('NGINX', 'nginx')
+NGINX = os.environ.get('NGINX_BINARY', 'nginx')
 WRAPPER = os.environ.get('BUS_TEST_WRAPPER', '').split()
 SLOW = float(os.environ.get('BUS_TEST_SLOW', '1'))     # factor for waits, under valgrind
 
@@ -123,7 +123,7 @@ class Node:
         os.kill(self.process.pid, signal.SIGHUP)
 
     def log(self):
-        with open(self.dir + '/error.log') as f:
+        with open(self.dir + '/error.log', errors='replace') as f:
             return f.read()
 
     def stop(self, how=signal.SIGQUIT):
@@ -140,9 +140,9 @@ class Node:
         bad += [line for line in self.log().splitlines()
                 if re.search(r'\[(alert|emerg|crit)\]', line)
                 and 'exited on signal 9' not in line]
-        with open(self.dir + '/stderr') as f:
-            bad += [line for line in f.read().splitlines()
-                    if re.search(r'Sanitizer|runtime error|ERROR SUMMARY: [1-9]|Invalid (read|write)'
+        with open(self.dir + '/stderr', errors='replace') as f:
+            bad += [line for line in (f.read() + self.log()).splitlines()
+                    if re.search(r'Sanitizer|runtime error|Invalid (read|write)'
                                  r'|definitely lost: [1-9]', line)]
         shutil.rmtree(self.dir, ignore_errors=True)
         return bad

@@ -7,22 +7,22 @@
 #include "ngx_realtime_limits.h"
 
 typedef struct {
-    ngx_realtime_main_conf_t  realtime;
-    ngx_str_t                 dir;
-    size_t                    queue;
+    ngx_realtime_main_conf_t realtime;
+    ngx_str_t                dir;
+    size_t                   queue;
 } ngx_http_bus_test_conf_t;
 
 /* What was heard, one JSON object each, separated by commas. */
 typedef struct {
-    u_char      *data;
-    size_t       len;
-    size_t       size;
-    ngx_uint_t   heard;    /* published messages */
-    ngx_uint_t   gaps;
-    ngx_uint_t   lost;
+    u_char    *data;
+    size_t     len;
+    size_t     size;
+    ngx_uint_t heard; /* published messages */
+    ngx_uint_t gaps;
+    ngx_uint_t lost;
 } ngx_http_bus_test_log_t;
 
-extern ngx_http_bus_test_log_t  ngx_http_bus_test_log;
+extern ngx_http_bus_test_log_t ngx_http_bus_test_log;
 
 /* Appends to the log. */
 void ngx_http_bus_test_note(const char *format, ...);

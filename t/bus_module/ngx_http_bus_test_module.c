@@ -4,65 +4,37 @@
 
 #include "ngx_http_bus_test.h"
 
-#define NGX_HTTP_BUS_TEST_LOG_MAX  (64 * 1024 * 1024)
+#define NGX_HTTP_BUS_TEST_LOG_MAX (64 * 1024 * 1024)
 
 
-static void *ngx_http_bus_test_create_conf(ngx_conf_t *cf);
+static void     *ngx_http_bus_test_create_conf(ngx_conf_t *cf);
 static ngx_int_t ngx_http_bus_test_postconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_http_bus_test_init_process(ngx_cycle_t *cycle);
-static void ngx_http_bus_test_exit_process(ngx_cycle_t *cycle);
-static char *ngx_http_bus_test(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-static char *ngx_http_bus_test_ops(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static void      ngx_http_bus_test_exit_process(ngx_cycle_t *cycle);
+static char     *ngx_http_bus_test(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char     *ngx_http_bus_test_ops(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 
-ngx_realtime_worker_t           *ngx_realtime_worker;
-ngx_http_bus_test_log_t          ngx_http_bus_test_log;
-static ngx_realtime_worker_t     ngx_http_bus_test_worker;
+ngx_realtime_worker_t       *ngx_realtime_worker;
+ngx_http_bus_test_log_t      ngx_http_bus_test_log;
+static ngx_realtime_worker_t ngx_http_bus_test_worker;
 
-static ngx_command_t  ngx_http_bus_test_commands[] = {
+static ngx_command_t ngx_http_bus_test_commands[] = {
 
-    { ngx_string("bus_test"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE2,
-      ngx_http_bus_test,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      0,
-      NULL },
+    {ngx_string("bus_test"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE2, ngx_http_bus_test,
+        NGX_HTTP_MAIN_CONF_OFFSET, 0, NULL},
 
-    { ngx_string("bus_test_ops"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
-      ngx_http_bus_test_ops,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      0,
-      NULL },
+    {ngx_string("bus_test_ops"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS, ngx_http_bus_test_ops,
+        NGX_HTTP_LOC_CONF_OFFSET, 0, NULL},
 
-      ngx_null_command
-};
+    ngx_null_command};
 
-static ngx_http_module_t  ngx_http_bus_test_module_ctx = {
-    NULL,
-    ngx_http_bus_test_postconfiguration,
-    ngx_http_bus_test_create_conf,
-    NULL,
-    NULL,
-    NULL,
-    NULL,
-    NULL
-};
+static ngx_http_module_t ngx_http_bus_test_module_ctx = {NULL, ngx_http_bus_test_postconfiguration,
+    ngx_http_bus_test_create_conf, NULL, NULL, NULL, NULL, NULL};
 
-ngx_module_t  ngx_http_realtime_module = {
-    NGX_MODULE_V1,
-    &ngx_http_bus_test_module_ctx,
-    ngx_http_bus_test_commands,
-    NGX_HTTP_MODULE,
-    NULL,
-    NULL,
-    ngx_http_bus_test_init_process,
-    NULL,
-    NULL,
-    ngx_http_bus_test_exit_process,
-    NULL,
-    NGX_MODULE_V1_PADDING
-};
+ngx_module_t ngx_http_realtime_module = {NGX_MODULE_V1, &ngx_http_bus_test_module_ctx,
+    ngx_http_bus_test_commands, NGX_HTTP_MODULE, NULL, NULL, ngx_http_bus_test_init_process, NULL,
+    NULL, ngx_http_bus_test_exit_process, NULL, NGX_MODULE_V1_PADDING};
 
 
 static void *
@@ -75,8 +47,8 @@ ngx_http_bus_test_create_conf(ngx_conf_t *cf)
 static char *
 ngx_http_bus_test(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_str_t                 *value;
-    ngx_http_bus_test_conf_t  *bcf;
+    ngx_str_t                *value;
+    ngx_http_bus_test_conf_t *bcf;
 
     bcf = conf;
     value = cf->args->elts;
@@ -94,7 +66,7 @@ ngx_http_bus_test(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 static char *
 ngx_http_bus_test_ops(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_http_core_loc_conf_t  *clcf;
+    ngx_http_core_loc_conf_t *clcf;
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     clcf->handler = ngx_http_bus_test_handler;
@@ -106,7 +78,7 @@ ngx_http_bus_test_ops(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 static ngx_int_t
 ngx_http_bus_test_postconfiguration(ngx_conf_t *cf)
 {
-    ngx_http_bus_test_conf_t  *bcf;
+    ngx_http_bus_test_conf_t *bcf;
 
     bcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_realtime_module);
 
@@ -117,10 +89,10 @@ ngx_http_bus_test_postconfiguration(ngx_conf_t *cf)
 void
 ngx_http_bus_test_note(const char *format, ...)
 {
-    u_char                   *p, *grown;
-    size_t                    size;
-    va_list                   args;
-    ngx_http_bus_test_log_t  *log;
+    u_char                  *p, *grown;
+    size_t                   size;
+    va_list                  args;
+    ngx_http_bus_test_log_t *log;
 
     log = &ngx_http_bus_test_log;
 
@@ -152,7 +124,7 @@ ngx_http_bus_test_note(const char *format, ...)
 static void
 ngx_http_bus_test_on_publish(void *data, ngx_str_t *channel, ngx_str_t *payload)
 {
-    ngx_str_t  head;
+    ngx_str_t head;
 
     ngx_http_bus_test_log.heard++;
 
@@ -160,21 +132,21 @@ ngx_http_bus_test_on_publish(void *data, ngx_str_t *channel, ngx_str_t *payload)
     head.len = ngx_min(head.len, 40);
 
     ngx_http_bus_test_note("{\"t\":\"publish\",\"c\":\"%V\",\"d\":\"%V\",\"len\":%uz,"
-                           "\"crc\":%uD}", channel, &head, payload->len,
-                           ngx_crc32_long(payload->data, payload->len));
+                           "\"crc\":%uD}",
+        channel, &head, payload->len, ngx_crc32_long(payload->data, payload->len));
 }
 
 
 static void
 ngx_http_bus_test_on_message(void *data, ngx_realtime_worker_id_t from, ngx_str_t *payload)
 {
-    ngx_str_t  head;
+    ngx_str_t head;
 
     head = *payload;
     head.len = ngx_min(head.len, 40);
 
     ngx_http_bus_test_note("{\"t\":\"message\",\"from\":\"%016xL\",\"d\":\"%V\",\"len\":%uz}",
-                           (int64_t) from, &head, payload->len);
+        (int64_t) from, &head, payload->len);
 }
 
 
@@ -182,14 +154,14 @@ static void
 ngx_http_bus_test_on_request(void *data, ngx_realtime_worker_id_t from, ngx_str_t *channel,
     ngx_str_t *payload, ngx_str_t *answer, size_t answer_size)
 {
-    u_char  *p;
+    u_char *p;
 
     if (payload->len == 6 && ngx_strncmp(payload->data, "silent", 6) == 0) {
         return;
     }
 
     p = ngx_slprintf(answer->data, answer->data + answer_size, "%016xL:%V:%V",
-                     (int64_t) ngx_http_bus_test_worker.id, channel, payload);
+        (int64_t) ngx_http_bus_test_worker.id, channel, payload);
     answer->len = (size_t) (p - answer->data);
 }
 
@@ -213,9 +185,9 @@ ngx_http_bus_test_on_gap(void *data)
 static ngx_int_t
 ngx_http_bus_test_init_process(ngx_cycle_t *cycle)
 {
-    ngx_realtime_worker_t        *worker;
-    ngx_http_bus_test_conf_t     *bcf;
-    ngx_realtime_bus_handlers_t   handlers;
+    ngx_realtime_worker_t      *worker;
+    ngx_http_bus_test_conf_t   *bcf;
+    ngx_realtime_bus_handlers_t handlers;
 
     if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE) {
         return NGX_OK;
@@ -234,8 +206,8 @@ ngx_http_bus_test_init_process(ngx_cycle_t *cycle)
     ngx_realtime_worker = worker;
 
     while (worker->id == 0) {
-        worker->id = (uint64_t) ngx_random() << 40 ^ (uint64_t) ngx_random() << 20
-                     ^ (uint64_t) ngx_random();
+        worker->id =
+            (uint64_t) ngx_random() << 40 ^ (uint64_t) ngx_random() << 20 ^ (uint64_t) ngx_random();
     }
 
     handlers.on_publish = ngx_http_bus_test_on_publish;
@@ -245,8 +217,8 @@ ngx_http_bus_test_init_process(ngx_cycle_t *cycle)
     handlers.on_gap = ngx_http_bus_test_on_gap;
     handlers.data = NULL;
 
-    worker->bus = ngx_realtime_bus_local_create(cycle, &bcf->dir, worker->id, bcf->queue,
-                                                &handlers);
+    worker->bus =
+        ngx_realtime_bus_local_create(cycle, &bcf->dir, worker->id, bcf->queue, &handlers);
 
     if (worker->bus == NULL || ngx_realtime_limits_init(worker) != NGX_OK) {
         return NGX_ERROR;

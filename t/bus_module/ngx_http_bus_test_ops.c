@@ -4,24 +4,24 @@
 
 
 typedef struct {
-    ngx_http_request_t       *r;
-    ngx_realtime_bus_wait_t  *wait;
-    ngx_str_t                 answers;
-    size_t                    size;
+    ngx_http_request_t      *r;
+    ngx_realtime_bus_wait_t *wait;
+    ngx_str_t                answers;
+    size_t                   size;
 } ngx_http_bus_test_ctx_t;
 
 typedef ngx_int_t (*ngx_http_bus_test_op_pt)(ngx_http_request_t *r, ngx_realtime_bus_t *bus);
 
 typedef struct {
-    ngx_str_t                name;
-    ngx_http_bus_test_op_pt  handler;
+    ngx_str_t               name;
+    ngx_http_bus_test_op_pt handler;
 } ngx_http_bus_test_op_t;
 
 
 static ngx_str_t
 ngx_http_bus_test_arg(ngx_http_request_t *r, const char *name)
 {
-    ngx_str_t  value;
+    ngx_str_t value;
 
     if (ngx_http_arg(r, (u_char *) name, ngx_strlen(name), &value) != NGX_OK) {
         ngx_str_null(&value);
@@ -34,8 +34,8 @@ ngx_http_bus_test_arg(ngx_http_request_t *r, const char *name)
 static ngx_int_t
 ngx_http_bus_test_int(ngx_http_request_t *r, const char *name, ngx_int_t missing)
 {
-    ngx_int_t  n;
-    ngx_str_t  value;
+    ngx_int_t n;
+    ngx_str_t value;
 
     value = ngx_http_bus_test_arg(r, name);
     n = ngx_atoi(value.data, value.len);
@@ -47,9 +47,9 @@ ngx_http_bus_test_int(ngx_http_request_t *r, const char *name, ngx_int_t missing
 ngx_int_t
 ngx_http_bus_test_answer(ngx_http_request_t *r, ngx_uint_t status, u_char *data, size_t len)
 {
-    ngx_int_t     rc;
-    ngx_buf_t    *b;
-    ngx_chain_t   out;
+    ngx_int_t   rc;
+    ngx_buf_t  *b;
+    ngx_chain_t out;
 
     r->headers_out.status = status;
     r->headers_out.content_length_n = (off_t) len;
@@ -81,7 +81,7 @@ ngx_http_bus_test_answer(ngx_http_request_t *r, ngx_uint_t status, u_char *data,
 static ngx_int_t
 ngx_http_bus_test_result(ngx_http_request_t *r, ngx_int_t rc)
 {
-    u_char  text[64], *p;
+    u_char text[64], *p;
 
     p = ngx_snprintf(text, sizeof(text), "{\"rc\":%i}", rc);
 
@@ -92,14 +92,13 @@ ngx_http_bus_test_result(ngx_http_request_t *r, ngx_int_t rc)
 static ngx_int_t
 ngx_http_bus_test_info(ngx_http_request_t *r, ngx_realtime_bus_t *bus)
 {
-    u_char  text[256], *p;
+    u_char text[256], *p;
 
     p = ngx_snprintf(text, sizeof(text),
-                     "{\"id\":\"%016xL\",\"pid\":%P,\"peers\":%ui,\"gaps\":%ui,\"lost\":%ui,"
-                     "\"heard\":%ui,\"connections\":%ui}",
-                     (int64_t) bus->self, ngx_pid, bus->methods->peers(bus),
-                     ngx_http_bus_test_log.gaps, ngx_http_bus_test_log.lost,
-                     ngx_http_bus_test_log.heard, ngx_realtime_limits_connections());
+        "{\"id\":\"%016xL\",\"pid\":%P,\"peers\":%ui,\"gaps\":%ui,\"lost\":%ui,"
+        "\"heard\":%ui,\"connections\":%ui}",
+        (int64_t) bus->self, ngx_pid, bus->methods->peers(bus), ngx_http_bus_test_log.gaps,
+        ngx_http_bus_test_log.lost, ngx_http_bus_test_log.heard, ngx_realtime_limits_connections());
 
     return ngx_http_bus_test_answer(r, NGX_HTTP_OK, text, (size_t) (p - text));
 }
@@ -108,8 +107,8 @@ ngx_http_bus_test_info(ngx_http_request_t *r, ngx_realtime_bus_t *bus)
 static ngx_int_t
 ngx_http_bus_test_take_log(ngx_http_request_t *r, ngx_realtime_bus_t *bus)
 {
-    u_char                   *text, *p;
-    ngx_http_bus_test_log_t  *log;
+    u_char                  *text, *p;
+    ngx_http_bus_test_log_t *log;
 
     log = &ngx_http_bus_test_log;
 
@@ -136,9 +135,9 @@ ngx_http_bus_test_take_log(ngx_http_request_t *r, ngx_realtime_bus_t *bus)
 static ngx_int_t
 ngx_http_bus_test_payload(ngx_http_request_t *r, ngx_int_t i, ngx_str_t *payload)
 {
-    u_char     *p;
-    size_t      size;
-    ngx_str_t   d;
+    u_char   *p;
+    size_t    size;
+    ngx_str_t d;
 
     d = ngx_http_bus_test_arg(r, "d");
     size = (size_t) ngx_http_bus_test_int(r, "size", 0);
@@ -163,8 +162,8 @@ ngx_http_bus_test_payload(ngx_http_request_t *r, ngx_int_t i, ngx_str_t *payload
 static ngx_int_t
 ngx_http_bus_test_publish(ngx_http_request_t *r, ngx_realtime_bus_t *bus)
 {
-    ngx_int_t  i, n, rc, first;
-    ngx_str_t  channel, payload;
+    ngx_int_t i, n, rc, first;
+    ngx_str_t channel, payload;
 
     channel = ngx_http_bus_test_arg(r, "c");
     n = ngx_http_bus_test_int(r, "n", 1);
@@ -187,8 +186,8 @@ ngx_http_bus_test_publish(ngx_http_request_t *r, ngx_realtime_bus_t *bus)
 static ngx_int_t
 ngx_http_bus_test_send(ngx_http_request_t *r, ngx_realtime_bus_t *bus)
 {
-    char       hex[17];
-    ngx_str_t  to, payload;
+    char      hex[17];
+    ngx_str_t to, payload;
 
     to = ngx_http_bus_test_arg(r, "to");
 
@@ -198,15 +197,14 @@ ngx_http_bus_test_send(ngx_http_request_t *r, ngx_realtime_bus_t *bus)
 
     (void) ngx_cpystrn((u_char *) hex, to.data, sizeof(hex));
 
-    return ngx_http_bus_test_result(r, bus->methods->send(bus, strtoull(hex, NULL, 16),
-                                                          &payload));
+    return ngx_http_bus_test_result(r, bus->methods->send(bus, strtoull(hex, NULL, 16), &payload));
 }
 
 
 static void
 ngx_http_bus_test_forget(void *data)
 {
-    ngx_http_bus_test_ctx_t  *ctx;
+    ngx_http_bus_test_ctx_t *ctx;
 
     ctx = data;
 
@@ -219,8 +217,8 @@ ngx_http_bus_test_forget(void *data)
 static ngx_http_bus_test_ctx_t *
 ngx_http_bus_test_ctx(ngx_http_request_t *r)
 {
-    ngx_http_cleanup_t       *cleanup;
-    ngx_http_bus_test_ctx_t  *ctx;
+    ngx_http_cleanup_t      *cleanup;
+    ngx_http_bus_test_ctx_t *ctx;
 
     cleanup = ngx_http_cleanup_add(r, sizeof(ngx_http_bus_test_ctx_t));
     if (cleanup == NULL) {
@@ -239,8 +237,8 @@ ngx_http_bus_test_ctx(ngx_http_request_t *r)
 static void
 ngx_http_bus_test_subscribed(void *data)
 {
-    ngx_connection_t         *c;
-    ngx_http_bus_test_ctx_t  *ctx;
+    ngx_connection_t        *c;
+    ngx_http_bus_test_ctx_t *ctx;
 
     ctx = data;
     ctx->wait = NULL;
@@ -254,10 +252,10 @@ ngx_http_bus_test_subscribed(void *data)
 static ngx_int_t
 ngx_http_bus_test_subscribe(ngx_http_request_t *r, ngx_realtime_bus_t *bus)
 {
-    u_char                    name[64];
-    ngx_int_t                 i, n;
-    ngx_str_t                 channel, prefix;
-    ngx_http_bus_test_ctx_t  *ctx;
+    u_char                   name[64];
+    ngx_int_t                i, n;
+    ngx_str_t                channel, prefix;
+    ngx_http_bus_test_ctx_t *ctx;
 
     /* n > 1: channels c0, c1, …, without waiting */
     prefix = ngx_http_bus_test_arg(r, "c");
@@ -276,7 +274,7 @@ ngx_http_bus_test_subscribe(ngx_http_request_t *r, ngx_realtime_bus_t *bus)
 
     if (ctx == NULL
         || bus->methods->subscribe(bus, &prefix, ngx_http_bus_test_subscribed, ctx, &ctx->wait)
-           != NGX_OK)
+            != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -290,7 +288,7 @@ ngx_http_bus_test_subscribe(ngx_http_request_t *r, ngx_realtime_bus_t *bus)
 static ngx_int_t
 ngx_http_bus_test_unsubscribe(ngx_http_request_t *r, ngx_realtime_bus_t *bus)
 {
-    ngx_str_t  channel;
+    ngx_str_t channel;
 
     channel = ngx_http_bus_test_arg(r, "c");
     bus->methods->unsubscribe(bus, &channel);
@@ -302,9 +300,9 @@ ngx_http_bus_test_unsubscribe(ngx_http_request_t *r, ngx_realtime_bus_t *bus)
 static void
 ngx_http_bus_test_answered(void *data, ngx_str_t *answer)
 {
-    u_char                   *p;
-    ngx_connection_t         *c;
-    ngx_http_bus_test_ctx_t  *ctx;
+    u_char                  *p;
+    ngx_connection_t        *c;
+    ngx_http_bus_test_ctx_t *ctx;
 
     ctx = data;
     p = ctx->answers.data + ctx->answers.len;
@@ -323,8 +321,7 @@ ngx_http_bus_test_answered(void *data, ngx_str_t *answer)
     c = ctx->r->connection;
 
     ngx_http_finalize_request(ctx->r,
-                              ngx_http_bus_test_answer(ctx->r, NGX_HTTP_OK, ctx->answers.data,
-                                                       ctx->answers.len + 1));
+        ngx_http_bus_test_answer(ctx->r, NGX_HTTP_OK, ctx->answers.data, ctx->answers.len + 1));
     ngx_http_run_posted_requests(c);
 }
 
@@ -332,9 +329,9 @@ ngx_http_bus_test_answered(void *data, ngx_str_t *answer)
 static ngx_int_t
 ngx_http_bus_test_request(ngx_http_request_t *r, ngx_realtime_bus_t *bus)
 {
-    ngx_str_t                 channel, payload;
-    ngx_msec_t                timeout;
-    ngx_http_bus_test_ctx_t  *ctx;
+    ngx_str_t                channel, payload;
+    ngx_msec_t               timeout;
+    ngx_http_bus_test_ctx_t *ctx;
 
     channel = ngx_http_bus_test_arg(r, "c");
     payload = ngx_http_bus_test_arg(r, "d");
@@ -355,7 +352,7 @@ ngx_http_bus_test_request(ngx_http_request_t *r, ngx_realtime_bus_t *bus)
     ctx->answers.len = 1;
 
     if (bus->methods->request(bus, &channel, &payload, timeout, ngx_http_bus_test_answered, ctx,
-                              &ctx->wait)
+            &ctx->wait)
         != NGX_OK)
     {
         ctx->wait = NULL;
@@ -379,9 +376,9 @@ ngx_http_bus_test_rt_arg(ngx_http_request_t *r, const char *name)
 static ngx_int_t
 ngx_http_bus_test_limit(ngx_http_request_t *r, ngx_realtime_bus_t *bus)
 {
-    ngx_uint_t  max, i, n;
-    ngx_int_t   rc;
-    rt_str_t    user, business;
+    ngx_uint_t max, i, n;
+    ngx_int_t  rc;
+    rt_str_t   user, business;
 
     rc = NGX_OK;
     max = (ngx_uint_t) ngx_http_bus_test_int(r, "max", 0);
@@ -414,10 +411,10 @@ ngx_http_bus_test_limit(ngx_http_request_t *r, ngx_realtime_bus_t *bus)
 static ngx_int_t
 ngx_http_bus_test_users(ngx_http_request_t *r, ngx_realtime_bus_t *bus)
 {
-    u_char      name[32];
-    rt_str_t    user;
-    ngx_int_t   let_in;
-    ngx_uint_t  i, n, first, max;
+    u_char     name[32];
+    rt_str_t   user;
+    ngx_int_t  let_in;
+    ngx_uint_t i, n, first, max;
 
     let_in = 0;
     n = (ngx_uint_t) ngx_http_bus_test_int(r, "n", 1);
@@ -437,25 +434,23 @@ ngx_http_bus_test_users(ngx_http_request_t *r, ngx_realtime_bus_t *bus)
 }
 
 
-static const ngx_http_bus_test_op_t  ngx_http_bus_test_table[] = {
-    { ngx_string("info"), ngx_http_bus_test_info },
-    { ngx_string("log"), ngx_http_bus_test_take_log },
-    { ngx_string("publish"), ngx_http_bus_test_publish },
-    { ngx_string("send"), ngx_http_bus_test_send },
-    { ngx_string("subscribe"), ngx_http_bus_test_subscribe },
-    { ngx_string("unsubscribe"), ngx_http_bus_test_unsubscribe },
-    { ngx_string("request"), ngx_http_bus_test_request },
-    { ngx_string("limit"), ngx_http_bus_test_limit },
-    { ngx_string("users"), ngx_http_bus_test_users }
-};
+static const ngx_http_bus_test_op_t ngx_http_bus_test_table[] = {{ngx_string("info"),
+                                                                     ngx_http_bus_test_info},
+    {ngx_string("log"), ngx_http_bus_test_take_log},
+    {ngx_string("publish"), ngx_http_bus_test_publish},
+    {ngx_string("send"), ngx_http_bus_test_send},
+    {ngx_string("subscribe"), ngx_http_bus_test_subscribe},
+    {ngx_string("unsubscribe"), ngx_http_bus_test_unsubscribe},
+    {ngx_string("request"), ngx_http_bus_test_request},
+    {ngx_string("limit"), ngx_http_bus_test_limit}, {ngx_string("users"), ngx_http_bus_test_users}};
 
 
 ngx_int_t
 ngx_http_bus_test_handler(ngx_http_request_t *r)
 {
-    ngx_int_t                      rc;
-    ngx_uint_t                     i;
-    const ngx_http_bus_test_op_t  *op;
+    ngx_int_t                     rc;
+    ngx_uint_t                    i;
+    const ngx_http_bus_test_op_t *op;
 
     rc = ngx_http_discard_request_body(r);
     if (rc != NGX_OK) {
@@ -467,7 +462,7 @@ ngx_http_bus_test_handler(ngx_http_request_t *r)
 
         if (r->uri.len > op->name.len
             && ngx_strncmp(r->uri.data + r->uri.len - op->name.len, op->name.data, op->name.len)
-               == 0
+                == 0
             && r->uri.data[r->uri.len - op->name.len - 1] == '/')
         {
             return op->handler(r, ngx_realtime_worker->bus);
