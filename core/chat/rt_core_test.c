@@ -383,6 +383,97 @@ test_threads(void **state)
 }
 
 
+static char beside_room[25];
+static int  beside_failed;
+
+
+/* Histories end at their lastSeq and have no holes, whatever is written meanwhile. */
+static void *
+read_beside(void *data)
+{
+    int        i;
+    size_t     count;
+    json_t    *reply, *messages;
+    int64_t    last_seq;
+    rt_call_t *call;
+
+    (void) data;
+
+    for (i = 0; i < 100; i++) {
+        call = rt_call_create(rt_op_find("room.join"), RT_DOOR_SOCKET, NULL,
+            json_pack("{s:s}", "roomId", beside_room), rt_str_null);
+        call->identity = rt_identity_create(rt_str("sam"), rt_str("b1"), rt_str("STAFF"),
+            rt_str_null, rt_str_null, INT64_MAX);
+        rt_core_run(test_core, call);
+
+        reply = NULL;
+        last_seq = -1;
+
+        if (call->status == RT_OK && rt_json_parse(call->reply, &reply, NULL) == RT_OK) {
+            last_seq = json_integer_value(json_object_get(reply, "lastSeq"));
+            messages = json_object_get(reply, "messages");
+            count = json_array_size(messages);
+
+            if ((int64_t) count != (last_seq < 50 ? last_seq : 50)
+                || (count
+                    && json_integer_value(
+                           json_object_get(json_array_get(messages, count - 1), "seq"))
+                        != last_seq))
+            {
+                last_seq = -1;
+            }
+        }
+
+        if (last_seq == -1) {
+            __atomic_add_fetch(&beside_failed, 1, __ATOMIC_RELAXED);
+        }
+
+        json_decref(reply);
+        rt_call_destroy(call);
+    }
+
+    return NULL;
+}
+
+
+static void
+test_reads_beside(void **state)
+{
+    int        i, j;
+    pthread_t  ids[4];
+    rt_call_t *calls[10];
+
+    (void) state;
+
+    test_room("anna", "b1", beside_room);
+    beside_failed = 0;
+
+    for (i = 0; i < 4; i++) {
+        assert_int_equal(pthread_create(&ids[i], NULL, read_beside, NULL), 0);
+    }
+
+    for (i = 0; i < 40; i++) {
+        for (j = 0; j < 10; j++) {
+            calls[j] = send_make(beside_room, "x");
+        }
+
+        rt_core_run_batch(test_core, calls, 10);
+
+        for (j = 0; j < 10; j++) {
+            assert_int_equal(calls[j]->status, RT_OK);
+            assert_int_equal(calls[j]->emits->seq, i * 10 + j + 1);
+            rt_call_destroy(calls[j]);
+        }
+    }
+
+    for (i = 0; i < 4; i++) {
+        pthread_join(ids[i], NULL);
+    }
+
+    assert_int_equal(beside_failed, 0);
+}
+
+
 /* Four processes, as nginx's workers. */
 static void
 test_processes(void **state)
@@ -438,6 +529,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_locked, test_setup, test_teardown),
         cmocka_unit_test_setup_teardown(test_full_disk, test_setup, test_teardown),
         cmocka_unit_test_setup_teardown(test_threads, test_setup, test_teardown),
+        cmocka_unit_test_setup_teardown(test_reads_beside, test_setup, test_teardown),
         cmocka_unit_test_setup_teardown(test_processes, test_setup, test_teardown),
     };
 

@@ -234,7 +234,8 @@ typedef struct {
     rt_status_t (*message_find)(rt_store_session_t *session, rt_arena_t *arena,
         const rt_room_t *room, rt_str_t sender_id, rt_str_t client_id, rt_message_row_t *out);
 
-    /* At most `limit`, always given oldest first. `at` is offset or seq, as the range says. */
+    /* At most `limit`, always given oldest first. `at` is offset or seq, as the range says. The room
+     * was loaded in the same session. */
     rt_status_t (*messages_list)(rt_store_session_t *session, rt_arena_t *arena,
         const rt_room_t *room, rt_message_range_t range, int64_t at, int64_t limit,
         rt_message_list_t *out);

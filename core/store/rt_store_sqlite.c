@@ -73,6 +73,8 @@ rt_sqlite_open(rt_store_t **out, rt_str_t address, const rt_log_t *log, rt_error
 
     if (status == RT_OK) {
         store->writer->mode = RT_STORE_WRITE;
+        /* a group's changed pages stay in memory until its commit */
+        sqlite3_exec(store->writer->db, "PRAGMA cache_size = -16384", NULL, NULL, NULL);
         status = rt_sqlite_migrate(store->writer, error);
     }
 

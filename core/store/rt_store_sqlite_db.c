@@ -23,7 +23,7 @@
     "PRAGMA synchronous = FULL;"                                                                   \
     "PRAGMA wal_autocheckpoint = 4000;"                                                            \
     "PRAGMA journal_size_limit = 67108864;"                                                        \
-    "PRAGMA cache_size = -8192;"                                                                   \
+    "PRAGMA cache_size = -2048;"                                                                   \
     "PRAGMA temp_store = MEMORY;"                                                                  \
     "PRAGMA trusted_schema = OFF;"
 

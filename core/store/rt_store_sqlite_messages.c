@@ -281,22 +281,22 @@ rt_sqlite_messages_reverse(rt_message_list_t *list)
 }
 
 
+/* There are no holes in seq, so a page is a range: nothing has to be counted or skipped. */
 rt_status_t
 rt_sqlite_messages_list(rt_store_session_t *session, rt_arena_t *arena, const rt_room_t *room,
     rt_message_range_t range, int64_t at, int64_t limit, rt_message_list_t *out)
 {
-    static const rt_sql_t which[] = {
-        [RT_MESSAGES_PAGE] = RT_SQL_MESSAGES_PAGE,
-        [RT_MESSAGES_BEFORE] = RT_SQL_MESSAGES_BEFORE,
-        [RT_MESSAGES_AFTER] = RT_SQL_MESSAGES_AFTER,
-    };
-
     int           code;
     rt_status_t   status;
     rt_sqlite_t  *db = (rt_sqlite_t *) session;
     sqlite3_stmt *statement;
 
-    statement = rt_sqlite_statement(db, which[range]);
+    if (range == RT_MESSAGES_PAGE) {
+        at = room->seq - at + 1;
+    }
+
+    statement = rt_sqlite_statement(db,
+        range == RT_MESSAGES_AFTER ? RT_SQL_MESSAGES_AFTER : RT_SQL_MESSAGES_BEFORE);
     if (statement == NULL) {
         return RT_UNAVAILABLE;
     }
@@ -335,24 +335,9 @@ rt_sqlite_messages_list(rt_store_session_t *session, rt_arena_t *arena, const rt
 rt_status_t
 rt_sqlite_messages_count(rt_store_session_t *session, const rt_room_t *room, int64_t *out)
 {
-    int           code;
-    rt_sqlite_t  *db = (rt_sqlite_t *) session;
-    sqlite3_stmt *statement;
+    (void) session;
 
-    statement = rt_sqlite_statement(db, RT_SQL_MESSAGES_COUNT);
-    if (statement == NULL) {
-        return RT_UNAVAILABLE;
-    }
-
-    rt_sqlite_bind_int(statement, 1, room->store_key);
-
-    code = rt_sqlite_step(statement);
-    if (code != SQLITE_ROW) {
-        return rt_sqlite_failed(db, code);
-    }
-
-    *out = sqlite3_column_int64(statement, 0);
-    sqlite3_reset(statement);
+    *out = room->seq;
 
     return RT_OK;
 }

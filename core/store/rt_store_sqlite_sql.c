@@ -45,14 +45,11 @@ const char *const rt_sqlite_sql[RT_SQL_COUNT] = {
     [RT_SQL_MESSAGE_FIND] =
         "SELECT " RT_SQLITE_MESSAGE_COLUMNS " FROM messages WHERE room = ?1 AND sender_id = ?2 "
         "AND client_id = ?3",
-    [RT_SQL_MESSAGES_PAGE] = "SELECT " RT_SQLITE_MESSAGE_COLUMNS
-                             " FROM messages WHERE room = ?1 ORDER BY seq DESC LIMIT ?3 OFFSET ?2",
     [RT_SQL_MESSAGES_BEFORE] =
         "SELECT " RT_SQLITE_MESSAGE_COLUMNS
         " FROM messages WHERE room = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3",
     [RT_SQL_MESSAGES_AFTER] = "SELECT " RT_SQLITE_MESSAGE_COLUMNS
                               " FROM messages WHERE room = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3",
-    [RT_SQL_MESSAGES_COUNT] = "SELECT seq FROM rooms WHERE key = ?1",
 
     [RT_SQL_READS_FIND] =
         "SELECT key, is_read FROM messages WHERE id = ?4 AND room = ?1 AND " RT_SQLITE_READS,

@@ -417,13 +417,15 @@ static void
 suite_list_is(const rt_room_t *room, rt_message_range_t range, int64_t at, int64_t limit,
     int64_t first_seq, size_t count)
 {
-    size_t              i;
-    rt_message_list_t   list;
-    rt_store_session_t *session;
+    size_t                i;
+    rt_room_t            *loaded;
+    rt_message_list_t     list;
+    rt_store_session_t   *session;
+    const rt_store_ops_t *ops = suite_store->ops;
 
     session = suite_begin(RT_STORE_READ);
-    assert_int_equal(suite_store->ops->messages_list(session, suite_arena, room, range, at, limit,
-                         &list),
+    assert_int_equal(ops->rooms_get(session, suite_arena, &room->id, 1, &loaded), RT_OK);
+    assert_int_equal(ops->messages_list(session, suite_arena, loaded, range, at, limit, &list),
         RT_OK);
     suite_end(session);
 
@@ -460,6 +462,7 @@ suite_test_list(void **state)
     suite_list_is(room, RT_MESSAGES_AFTER, INT64_MAX, 5, 1, 0);
 
     session = suite_begin(RT_STORE_READ);
+    assert_int_equal(suite_store->ops->rooms_get(session, suite_arena, &room->id, 1, &room), RT_OK);
     assert_int_equal(suite_store->ops->messages_count(session, room, &count), RT_OK);
     suite_end(session);
     assert_int_equal(count, 20);
