@@ -62,7 +62,6 @@ class Server:
 
     name = ""
     arguments = ()
-    note = ""
 
     def __init__(self):
         self.port = free_port()
@@ -178,7 +177,6 @@ class Nginx(Server):
 class Ours(Nginx):
     """This project, with the embedded store."""
 
-    note = "SQLite: every message is durable before it is acknowledged"
 
     def __init__(self, workers=1, tls=False, protocol="socketio"):
         super().__init__()
@@ -197,8 +195,9 @@ class Ours(Nginx):
     def prepare(self):
         (self.dir / "data").mkdir(mode=0o700)
         if self.tls:
-            subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days",
-                            "2", "-subj", "/CN=localhost", "-keyout", str(self.dir / "key.pem"),
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                            "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+                            "-subj", "/CN=localhost", "-keyout", str(self.dir / "key.pem"),
                             "-out", str(self.dir / "cert.pem")], check=True, capture_output=True)
 
     def http(self):
@@ -216,7 +215,6 @@ class SocketIo(Server):
     """socket.io on Node, one process; see peers/socketio.js."""
 
     name = "socket.io"
-    note = "one Node process; keeps no message anywhere"
 
     def start(self):
         peers = ROOT / "bench" / "peers"
@@ -226,11 +224,20 @@ class SocketIo(Server):
         self.spawn(["node", str(peers / "socketio.js")], JWT_SECRET=SECRET, PORT=str(self.port))
 
 
+class Bare(Server):
+    """peers/bare.c: nothing but send(), of as many bytes as our messages have."""
+
+    name = "bare send()"
+    arguments = ("--protocol", "raw", "--path", "/", "--publish", "/", "--size", "640")
+
+    def start(self):
+        self.spawn([str(BUILD / "realtime-bare")], PORT=str(self.port))
+
+
 class Nchan(Nginx):
     """nchan: WebSocket subscribers of one channel; no tokens, no rooms, no acknowledgements."""
 
     name = "nchan, 1 worker"
-    note = "WebSocket only: no token, no Socket.IO; the bare text is what it sends"
     arguments = ("--protocol", "raw", "--path", "/sub", "--publish", "/pub")
 
     def module(self):
