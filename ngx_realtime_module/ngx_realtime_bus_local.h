@@ -73,6 +73,14 @@ typedef struct {
     ngx_realtime_worker_id_t id;
 } ngx_realtime_local_hello_t;
 
+#define NGX_REALTIME_LOCAL_HEADER   sizeof(ngx_realtime_local_frame_t)
+#define NGX_REALTIME_LOCAL_GREETING sizeof(ngx_realtime_local_hello_t)
+
+/* What a SUBS frame is made of: one byte, the length of the name (two bytes), the name. */
+#define NGX_REALTIME_LOCAL_ADD    1
+#define NGX_REALTIME_LOCAL_REMOVE 2
+#define NGX_REALTIME_LOCAL_CHANGE 3 /* bytes before the name */
+
 /* A frame on its way out, shared by the queues of all peers that get it. */
 typedef struct {
     ngx_uint_t refs;
@@ -201,12 +209,22 @@ struct ngx_realtime_local_s {
 /* Sees to it that batch, queues, gap and finished waits are worked off at the end of this turn. */
 void ngx_realtime_local_post(ngx_realtime_local_t *local);
 
+
+/* ngx_realtime_bus_local_socket.c */
+
 /* The address of a worker's socket. */
 void ngx_realtime_local_address(ngx_realtime_local_t *local, ngx_realtime_worker_id_t id,
     struct sockaddr_un *address);
 
 /* NGX_OK when the other end of fd runs as our user or as root. */
 ngx_int_t ngx_realtime_local_credentials(ngx_realtime_local_t *local, ngx_socket_t fd);
+
+/* Binds our socket, in place of one that is there already. NGX_ERROR: logged. */
+ngx_int_t ngx_realtime_local_listen(ngx_realtime_local_t *local);
+
+/* Dials the workers in the directory that we do not know. Returns 0 when our own socket is gone. */
+ngx_uint_t ngx_realtime_local_scan(ngx_realtime_local_t *local);
+void       ngx_realtime_local_rescan(ngx_event_t *ev);
 
 
 /* ngx_realtime_bus_local_peer.c */
@@ -223,19 +241,20 @@ ngx_realtime_local_peer_t *ngx_realtime_local_peer_meet(ngx_realtime_local_t *lo
 /* Frees what the peer holds, without telling anybody. */
 void ngx_realtime_local_peer_free(ngx_realtime_local_peer_t *peer);
 
+/* Dials the peer, which has no connection of ours, after at least delay_ms; never at once. */
+void ngx_realtime_local_dial_later(ngx_realtime_local_peer_t *peer, ngx_msec_t delay_ms);
+
 /* Closes our connection to the peer, drops its queue, and dials again after at least delay_ms. */
 void ngx_realtime_local_out_close(ngx_realtime_local_peer_t *peer, ngx_msec_t delay_ms);
 
-void ngx_realtime_local_in_open(ngx_realtime_local_t *local, ngx_socket_t fd);
-void ngx_realtime_local_in_close(ngx_realtime_local_in_t *in);
 
-
-/* ngx_realtime_bus_local_frame.c */
+/* ngx_realtime_bus_local_queue.c */
 
 /* A frame with one reference, the caller's. NULL: no memory, logged. name, body: may be NULL. */
 ngx_realtime_local_msg_t *ngx_realtime_local_msg(ngx_realtime_local_t *local,
     ngx_realtime_local_type_e type, uint64_t id, ngx_str_t *name, ngx_str_t *body);
-void                      ngx_realtime_local_msg_put(ngx_realtime_local_msg_t *msg);
+
+void ngx_realtime_local_msg_put(ngx_realtime_local_msg_t *msg);
 
 /* Appends to the peer's queue (which takes a reference of its own) and posts the turn. A queue
  * past its limit, or without memory, closes the connection; without one the peer is marked as
@@ -243,7 +262,7 @@ void                      ngx_realtime_local_msg_put(ngx_realtime_local_msg_t *m
 ngx_int_t ngx_realtime_local_enqueue(ngx_realtime_local_peer_t *peer,
     ngx_realtime_local_msg_t                                   *msg);
 
-/* The same for a frame that is for this peer only. */
+/* The same for a frame that is for this peer only; NGX_ERROR: no memory for it. */
 ngx_int_t ngx_realtime_local_tell(ngx_realtime_local_peer_t *peer, ngx_realtime_local_type_e type,
     uint64_t id, ngx_str_t *body);
 
@@ -253,15 +272,31 @@ void ngx_realtime_local_write(ngx_realtime_local_peer_t *peer);
 /* Empties the queue. */
 void ngx_realtime_local_ring_clear(ngx_realtime_local_peer_t *peer);
 
-/* Takes bytes that were read. NGX_ERROR: the connection has to be closed, logged. */
-ngx_int_t ngx_realtime_local_feed(ngx_realtime_local_in_t *in, u_char *data, size_t len);
+
+/* ngx_realtime_bus_local_in.c */
+
+/* Takes fd over. */
+void ngx_realtime_local_in_open(ngx_realtime_local_t *local, ngx_socket_t fd);
+void ngx_realtime_local_in_close(ngx_realtime_local_in_t *in);
+
+
+/* ngx_realtime_bus_local_frame.c */
+
+/* Checks a header before the first byte of what follows it is kept. NGX_ERROR: malformed, or not
+ * to be sent now (HELLO comes first and only once); logged. */
+ngx_int_t ngx_realtime_local_check_frame(ngx_realtime_local_in_t *in,
+    ngx_realtime_local_frame_t                                   *frame);
+
+/* Does what a whole frame says, whose header was checked. NGX_ERROR: close, logged. */
+ngx_int_t ngx_realtime_local_dispatch(ngx_realtime_local_in_t *in, u_char *data);
 
 
 /* ngx_realtime_bus_local_channel.c */
 
 ngx_int_t ngx_realtime_local_subscribe(ngx_realtime_bus_t *bus, ngx_str_t *channel,
     ngx_realtime_bus_subscribed_pt done, void *data, ngx_realtime_bus_wait_t **wait);
-void      ngx_realtime_local_unsubscribe(ngx_realtime_bus_t *bus, ngx_str_t *channel);
+
+void ngx_realtime_local_unsubscribe(ngx_realtime_bus_t *bus, ngx_str_t *channel);
 
 /* 1 when we listen to the channel. */
 ngx_uint_t ngx_realtime_local_subscribed(ngx_realtime_local_t *local, ngx_str_t *name);
@@ -269,11 +304,11 @@ ngx_uint_t ngx_realtime_local_subscribed(ngx_realtime_local_t *local, ngx_str_t 
 /* Slots of the peers that must hear what is published on the channel, in local->targets. */
 ngx_uint_t ngx_realtime_local_targets(ngx_realtime_local_t *local, ngx_str_t *name);
 
-/* Sends this turn's changes of subscriptions. */
-void ngx_realtime_local_batch_end(ngx_realtime_local_t *local);
+/* All channels, ours and others', in no order; NULL at the end. */
+ngx_realtime_local_channel_t *ngx_realtime_local_channel_first(ngx_realtime_local_t *local);
 
-/* Queues all our subscriptions for a peer that has just been connected. */
-ngx_int_t ngx_realtime_local_list(ngx_realtime_local_peer_t *peer);
+ngx_realtime_local_channel_t *ngx_realtime_local_channel_next(ngx_realtime_local_t *local,
+    ngx_realtime_local_channel_t                                                   *channel);
 
 /* A SUBS frame of the peer. NGX_ERROR: malformed. */
 ngx_int_t ngx_realtime_local_marks(ngx_realtime_local_peer_t *peer, ngx_str_t *body);
@@ -281,11 +316,28 @@ ngx_int_t ngx_realtime_local_marks(ngx_realtime_local_peer_t *peer, ngx_str_t *b
 /* Forgets what the peer listens to. */
 void ngx_realtime_local_marks_clear(ngx_realtime_local_peer_t *peer);
 
+void ngx_realtime_local_channels_free(ngx_realtime_local_t *local);
+
+
+/* ngx_realtime_bus_local_sync.c */
+
+/* Notes a change (ADD or REMOVE) to be sent at the end of this turn. NGX_ERROR: no memory. */
+ngx_int_t ngx_realtime_local_batch_add(ngx_realtime_local_t *local, ngx_uint_t what,
+    ngx_str_t *name);
+
+/* Sends this turn's changes of subscriptions. */
+void ngx_realtime_local_batch_end(ngx_realtime_local_t *local);
+
+/* Queues all our subscriptions for a peer that has just been connected. */
+ngx_int_t ngx_realtime_local_list(ngx_realtime_local_peer_t *peer);
+
+/* A notice for a channel: due at once when the channel is confirmed, else with its SYNC. */
+ngx_realtime_bus_wait_t *ngx_realtime_local_wait(ngx_realtime_local_t *local,
+    ngx_realtime_local_channel_t *channel, ngx_realtime_bus_subscribed_pt done, void *data);
+
 /* Moves the waits whose sync all peers have confirmed to local->finished. */
 void ngx_realtime_local_sync_check(ngx_realtime_local_t *local);
 void ngx_realtime_local_sync_timeout(ngx_event_t *ev);
-
-void ngx_realtime_local_channels_free(ngx_realtime_local_t *local);
 
 
 /* ngx_realtime_bus_local_request.c */

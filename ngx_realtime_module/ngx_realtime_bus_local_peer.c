@@ -1,6 +1,5 @@
-/* The local bus: the other workers, and the two connections with each. Either one heals by itself:
- * who loses its own dials again; who is no longer dialled waits. A peer is lost when nobody listens
- * on its socket and it does not speak to us any more. */
+/* The local bus: the other workers, and our connections to them. Who loses one dials again; a peer
+ * is lost when nobody listens on its socket and it does not speak to us any more. */
 
 #include <ngx_config.h>
 #include <ngx_core.h>
@@ -11,17 +10,18 @@
 
 static ngx_realtime_local_peer_t *ngx_realtime_local_peer_create(ngx_realtime_local_t *local,
     ngx_realtime_worker_id_t                                                           id);
-static void                       ngx_realtime_local_peer_lost(ngx_realtime_local_peer_t *peer);
-static void ngx_realtime_local_dial_later(ngx_realtime_local_peer_t *peer, ngx_msec_t delay_ms);
-static void ngx_realtime_local_dial_handler(ngx_event_t *ev);
+
+static void      ngx_realtime_local_peer_lost(ngx_realtime_local_peer_t *peer);
+static void      ngx_realtime_local_dial_handler(ngx_event_t *ev);
 static ngx_int_t ngx_realtime_local_dial(ngx_realtime_local_peer_t *peer);
+
 static ngx_int_t ngx_realtime_local_dial_failed(ngx_realtime_local_peer_t *peer, ngx_err_t err,
     struct sockaddr_un *address);
+
 static ngx_int_t ngx_realtime_local_out_open(ngx_realtime_local_peer_t *peer, ngx_socket_t fd);
 static ngx_int_t ngx_realtime_local_greet(ngx_realtime_local_peer_t *peer);
 static void      ngx_realtime_local_out_read(ngx_event_t *ev);
 static void      ngx_realtime_local_out_write(ngx_event_t *ev);
-static void      ngx_realtime_local_in_read(ngx_event_t *ev);
 
 
 ngx_realtime_local_peer_t *
@@ -176,7 +176,7 @@ ngx_realtime_local_peer_lost(ngx_realtime_local_peer_t *peer)
 
 
 /* Never at once: the caller may be in the middle of something that the peer is part of. */
-static void
+void
 ngx_realtime_local_dial_later(ngx_realtime_local_peer_t *peer, ngx_msec_t delay_ms)
 {
     ngx_msec_t delay;
@@ -470,137 +470,4 @@ ngx_realtime_local_out_write(ngx_event_t *ev)
 
     c = ev->data;
     ngx_realtime_local_write(c->data);
-}
-
-
-/* Takes fd over. */
-void
-ngx_realtime_local_in_open(ngx_realtime_local_t *local, ngx_socket_t fd)
-{
-    ngx_log_t               *log;
-    ngx_connection_t        *c;
-    ngx_realtime_local_in_t *in;
-
-    log = local->bus.log;
-
-    if (ngx_realtime_local_credentials(local, fd) != NGX_OK) {
-        (void) ngx_close_socket(fd);
-        return;
-    }
-
-    in = ngx_calloc(sizeof(ngx_realtime_local_in_t), log);
-    if (in == NULL) {
-        (void) ngx_close_socket(fd);
-        return;
-    }
-
-    c = ngx_get_connection(fd, log);
-    if (c == NULL) {
-        ngx_free(in);
-        (void) ngx_close_socket(fd);
-        return;
-    }
-
-    c->data = in;
-    c->log = log;
-    c->log_error = NGX_ERROR_INFO;
-    c->recv = ngx_recv;
-    c->number = ngx_atomic_fetch_add(ngx_connection_counter, 1);
-    c->read->log = log;
-    c->write->log = log;
-    c->read->channel = 1;
-    c->write->channel = 1;
-    c->read->handler = ngx_realtime_local_in_read;
-
-    in->local = local;
-    in->connection = c;
-    ngx_queue_insert_tail(&local->ins, &in->queue);
-
-    if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
-        ngx_realtime_local_in_close(in);
-        return;
-    }
-
-    c->read->cancelable = 1;
-    ngx_add_timer(c->read, NGX_REALTIME_LOCAL_HELLO_MS);
-}
-
-
-void
-ngx_realtime_local_in_close(ngx_realtime_local_in_t *in)
-{
-    ngx_realtime_local_peer_t *peer;
-
-    peer = in->peer;
-
-    ngx_queue_remove(&in->queue);
-    ngx_close_connection(in->connection);
-
-    if (peer != NULL) {
-        peer->in = NULL;
-
-        if (!in->bye) {
-            peer->gap = 1;
-        }
-
-        ngx_realtime_local_marks_clear(peer);
-        ngx_realtime_local_requests_gone(peer);
-
-        if (peer->out == NULL && !peer->dial.posted) {
-            /* Now it may be gone for good. */
-            peer->backoff = 0;
-            ngx_realtime_local_dial_later(peer, 0);
-        }
-    }
-
-    ngx_free(in->partial);
-    ngx_free(in);
-}
-
-
-static void
-ngx_realtime_local_in_read(ngx_event_t *ev)
-{
-    size_t                   total;
-    ssize_t                  n;
-    ngx_connection_t        *c;
-    ngx_realtime_local_in_t *in;
-
-    c = ev->data;
-    in = c->data;
-
-    if (ev->timedout) {
-        ngx_log_error(NGX_LOG_ERR, ev->log, 0, "bus: a connection without a greeting");
-        ngx_realtime_local_in_close(in);
-        return;
-    }
-
-    for (total = 0; total < NGX_REALTIME_LOCAL_TURN_READ; total += (size_t) n) {
-        n = c->recv(c, in->local->scratch, NGX_REALTIME_LOCAL_SCRATCH);
-
-        if (n == NGX_AGAIN) {
-            break;
-        }
-
-        if (n == 0 || n == NGX_ERROR
-            || ngx_realtime_local_feed(in, in->local->scratch, (size_t) n) != NGX_OK)
-        {
-            ngx_realtime_local_in_close(in);
-            return;
-        }
-    }
-
-    if (in->peer != NULL && ev->timer_set) {
-        ngx_del_timer(ev);
-    }
-
-    if (ngx_handle_read_event(ev, 0) != NGX_OK) {
-        ngx_realtime_local_in_close(in);
-        return;
-    }
-
-    if (ev->ready) {
-        /* Others get their turn before the rest is read. */
-        ngx_post_event(ev, &ngx_posted_next_events);
-    }
 }

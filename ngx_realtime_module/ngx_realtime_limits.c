@@ -14,73 +14,19 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
-#include <ngx_md5.h>
 #include <sys/random.h>
 
-#include "ngx_realtime_limits.h"
-
-
-#define NGX_REALTIME_LIMITS_SLOTS    256
-#define NGX_REALTIME_LIMITS_PLACES   262144 /* a power of two */
-#define NGX_REALTIME_LIMITS_WINDOW   64
-#define NGX_REALTIME_LIMITS_ENTRIES  (NGX_REALTIME_LIMITS_PLACES + NGX_REALTIME_LIMITS_WINDOW)
-#define NGX_REALTIME_LIMITS_FRESH_MS 1000 /* a process is looked at so often, */
-#define NGX_REALTIME_LIMITS_DOUBT_MS 100  /* and so often before a refusal */
-
-#define NGX_REALTIME_LIMITS_COUNT_MAX    0xffffU
-#define ngx_realtime_limits_count(entry) ((ngx_uint_t) ((entry) &NGX_REALTIME_LIMITS_COUNT_MAX))
-#define ngx_realtime_limits_slot(entry)  ((ngx_uint_t) ((entry) >> 16 & 0xff))
-#define NGX_REALTIME_LIMITS_HASH         0xffffffffff000000ULL
-
-#define ngx_realtime_limits_load(p)     __atomic_load_n((p), __ATOMIC_SEQ_CST)
-#define ngx_realtime_limits_store(p, v) __atomic_store_n((p), (v), __ATOMIC_SEQ_CST)
-
-
-typedef struct {
-    uint64_t owner; /* pid << 32 | low half of its start time; 0: free */
-    uint64_t connections;
-    uint64_t users;     /* 1: may have entries in the table */
-    uint64_t unused[5]; /* a cache line per worker */
-} ngx_realtime_limits_slot_t;
-
-typedef struct {
-    u_char                     key[16];
-    uint64_t                   top; /* slots from here on were never taken */
-    ngx_realtime_limits_slot_t slots[NGX_REALTIME_LIMITS_SLOTS];
-    uint64_t                   users[NGX_REALTIME_LIMITS_ENTRIES];
-} ngx_realtime_limits_table_t;
-
-/* What this worker knows: its slot, and which owners of slots it has seen alive or dead. */
-typedef struct {
-    ngx_realtime_limits_table_t *table;
-    ngx_realtime_limits_slot_t  *slot; /* NULL: all were taken, this worker counts nothing */
-    ngx_uint_t                   index;
-    ngx_log_t                   *log;
-    ngx_msec_t                   looked;
-    ngx_msec_t                   warned;
-    uint64_t                     alive[NGX_REALTIME_LIMITS_SLOTS];
-    uint64_t                     dead[NGX_REALTIME_LIMITS_SLOTS];
-} ngx_realtime_limits_state_t;
-
-typedef struct {
-    uint64_t *window;
-    uint64_t  hash;
-} ngx_realtime_limits_user_t;
+#include "ngx_realtime_limits_table.h"
 
 
 static ngx_int_t  ngx_realtime_limits_init_zone(ngx_shm_zone_t *zone, void *data);
 static ngx_int_t  ngx_realtime_limits_claim(ngx_uint_t index, uint64_t self);
 static void       ngx_realtime_limits_clear(ngx_uint_t index);
-static ngx_uint_t ngx_realtime_limits_alive(ngx_uint_t index);
 static ngx_uint_t ngx_realtime_limits_runs(uint64_t owner);
 static ngx_int_t  ngx_realtime_limits_process(ngx_pid_t pid, u_char *state, uint64_t *start);
-static ngx_uint_t ngx_realtime_limits_look_again(ngx_msec_t age);
-static ngx_realtime_limits_user_t ngx_realtime_limits_user(rt_str_t business_id, rt_str_t user_id);
-static ngx_uint_t                 ngx_realtime_limits_user_sum(ngx_realtime_limits_user_t *user);
-static ngx_int_t                  ngx_realtime_limits_user_count(ngx_realtime_limits_user_t *user);
 
 
-static ngx_realtime_limits_state_t ngx_realtime_limits;
+ngx_realtime_limits_state_t ngx_realtime_limits;
 
 
 ngx_int_t
@@ -243,7 +189,7 @@ ngx_realtime_limits_exit(ngx_realtime_worker_t *worker)
 static void
 ngx_realtime_limits_clear(ngx_uint_t index)
 {
-    uint64_t                    *entry;
+    uint64_t                     entry;
     ngx_uint_t                   i;
     ngx_realtime_limits_slot_t  *slot;
     ngx_realtime_limits_table_t *table;
@@ -258,10 +204,12 @@ ngx_realtime_limits_clear(ngx_uint_t index)
     }
 
     for (i = 0; i < NGX_REALTIME_LIMITS_ENTRIES; i++) {
-        entry = &table->users[i];
+        entry = ngx_realtime_limits_load(&table->users[i]);
 
-        if (*entry != 0 && ngx_realtime_limits_slot(*entry) == index) {
-            ngx_realtime_limits_store(entry, 0);
+        if (entry != 0 && ngx_realtime_limits_slot(entry) == index) {
+            /* Fails when another worker has just taken the place of a dead one's entry. */
+            (void) __atomic_compare_exchange_n(&table->users[i], &entry, 0, 0, __ATOMIC_SEQ_CST,
+                __ATOMIC_SEQ_CST);
         }
     }
 
@@ -339,181 +287,7 @@ ngx_realtime_limits_connections(void)
 }
 
 
-ngx_int_t
-ngx_realtime_limits_user_add(rt_str_t business_id, rt_str_t user_id, ngx_uint_t max)
-{
-    ngx_realtime_limits_user_t user;
-
-    if (max == 0 || ngx_realtime_limits.slot == NULL) {
-        return NGX_OK;
-    }
-
-    (void) ngx_realtime_limits_look_again(NGX_REALTIME_LIMITS_FRESH_MS);
-
-    user = ngx_realtime_limits_user(business_id, user_id);
-
-    switch (ngx_realtime_limits_user_count(&user)) {
-
-    case NGX_OK:
-        break;
-
-    case NGX_BUSY:
-        return NGX_BUSY;
-
-    default:
-        return NGX_OK; /* not counted */
-    }
-
-    if (ngx_realtime_limits_user_sum(&user) <= max) {
-        return NGX_OK;
-    }
-
-    if (ngx_realtime_limits_look_again(NGX_REALTIME_LIMITS_DOUBT_MS)
-        && ngx_realtime_limits_user_sum(&user) <= max)
-    {
-        return NGX_OK;
-    }
-
-    ngx_realtime_limits_user_remove(business_id, user_id);
-
-    return NGX_BUSY;
-}
-
-
-void
-ngx_realtime_limits_user_remove(rt_str_t business_id, rt_str_t user_id)
-{
-    uint64_t                   entry;
-    ngx_uint_t                 i;
-    ngx_realtime_limits_user_t user;
-
-    if (ngx_realtime_limits.slot == NULL) {
-        return;
-    }
-
-    user = ngx_realtime_limits_user(business_id, user_id);
-
-    for (i = 0; i < NGX_REALTIME_LIMITS_WINDOW; i++) {
-        entry = ngx_realtime_limits_load(&user.window[i]);
-
-        if (ngx_realtime_limits_count(entry) != 0 && (entry & NGX_REALTIME_LIMITS_HASH) == user.hash
-            && ngx_realtime_limits_slot(entry) == ngx_realtime_limits.index)
-        {
-            entry = (ngx_realtime_limits_count(entry) == 1) ? 0 : entry - 1;
-            ngx_realtime_limits_store(&user.window[i], entry);
-            return;
-        }
-    }
-}
-
-
-/* Adds one to this worker's entry. NGX_BUSY: it holds as many as it can; NGX_DECLINED: no room. */
-static ngx_int_t
-ngx_realtime_limits_user_count(ngx_realtime_limits_user_t *user)
-{
-    uint64_t                     entry, old, *place;
-    ngx_uint_t                   i;
-    ngx_realtime_limits_state_t *limits;
-
-    limits = &ngx_realtime_limits;
-
-    do {
-        old = 0;
-        place = NULL;
-
-        for (i = 0; i < NGX_REALTIME_LIMITS_WINDOW; i++) {
-            entry = ngx_realtime_limits_load(&user->window[i]);
-
-            if (entry != 0 && (entry & NGX_REALTIME_LIMITS_HASH) == user->hash
-                && ngx_realtime_limits_slot(entry) == limits->index)
-            {
-                if (ngx_realtime_limits_count(entry) == NGX_REALTIME_LIMITS_COUNT_MAX) {
-                    return NGX_BUSY;
-                }
-
-                ngx_realtime_limits_store(&user->window[i], entry + 1);
-                return NGX_OK;
-            }
-
-            if (place == NULL
-                && (entry == 0 || !ngx_realtime_limits_alive(ngx_realtime_limits_slot(entry)))) {
-                old = entry;
-                place = &user->window[i];
-            }
-        }
-
-        if (place == NULL) {
-            if (limits->warned == 0 || ngx_current_msec - limits->warned > 60000) {
-                limits->warned = ngx_current_msec;
-                ngx_log_error(NGX_LOG_WARN, limits->log, 0,
-                    "too many users: connections of some are not counted");
-            }
-
-            return NGX_DECLINED;
-        }
-
-        ngx_realtime_limits_store(&limits->slot->users, 1);
-        entry = user->hash | (uint64_t) limits->index << 16 | 1;
-
-    } while (
-        !__atomic_compare_exchange_n(place, &old, entry, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
-
-    return NGX_OK;
-}
-
-
-static ngx_uint_t
-ngx_realtime_limits_user_sum(ngx_realtime_limits_user_t *user)
-{
-    uint64_t   entry;
-    ngx_uint_t i, sum;
-
-    sum = 0;
-
-    for (i = 0; i < NGX_REALTIME_LIMITS_WINDOW; i++) {
-        entry = ngx_realtime_limits_load(&user->window[i]);
-
-        if (entry != 0 && (entry & NGX_REALTIME_LIMITS_HASH) == user->hash
-            && ngx_realtime_limits_alive(ngx_realtime_limits_slot(entry)))
-        {
-            sum += ngx_realtime_limits_count(entry);
-        }
-    }
-
-    return sum;
-}
-
-
-/* Keyed, so that nobody can choose a name that counts as another's. */
-static ngx_realtime_limits_user_t
-ngx_realtime_limits_user(rt_str_t business_id, rt_str_t user_id)
-{
-    u_char                     digest[16];
-    uint64_t                   place, len;
-    ngx_md5_t                  md5;
-    ngx_realtime_limits_user_t user;
-
-    len = business_id.len;
-
-    ngx_md5_init(&md5);
-    ngx_md5_update(&md5, ngx_realtime_limits.table->key, sizeof(ngx_realtime_limits.table->key));
-    ngx_md5_update(&md5, &len, sizeof(len));
-    ngx_md5_update(&md5, business_id.data, business_id.len);
-    ngx_md5_update(&md5, user_id.data, user_id.len);
-    ngx_md5_final(digest, &md5);
-
-    ngx_memcpy(&user.hash, digest, sizeof(uint64_t));
-    ngx_memcpy(&place, digest + 8, sizeof(uint64_t));
-
-    user.hash &= NGX_REALTIME_LIMITS_HASH;
-    user.window = &ngx_realtime_limits.table->users[place % NGX_REALTIME_LIMITS_PLACES];
-
-    return user;
-}
-
-
-/* 1 when the slot has an owner that runs. Looked up once per owner, until look_again. */
-static ngx_uint_t
+ngx_uint_t
 ngx_realtime_limits_alive(ngx_uint_t index)
 {
     uint64_t                     owner;
@@ -546,8 +320,7 @@ ngx_realtime_limits_alive(ngx_uint_t index)
 }
 
 
-/* Forgets who was seen alive when that was longer ago than age; 0: it was not. */
-static ngx_uint_t
+ngx_uint_t
 ngx_realtime_limits_look_again(ngx_msec_t age)
 {
     ngx_realtime_limits_state_t *limits;

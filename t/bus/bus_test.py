@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The local bus between real nginx workers: python3 t/bus/bus_test.py [-v] [test …]
+"""The local bus between real nginx workers: t/bus/run, or python3 t/bus/bus_test.py [-v] [test …]
 
 BUS_TEST_MODULE names the test module (t/bus_module, built for the nginx in NGINX), or says
 "static" when it is linked in."""
@@ -553,5 +553,36 @@ class Limits(BusCase):
             self.assertEqual(b'too long' in r.stderr, not fine, r.stderr)
 
 
+class Tap(unittest.TestResult):
+    """What prove reads: a line a test, the reason of a failure as comments."""
+
+    def say(self, word, test, note=''):
+        print('%s %d - %s%s' % (word, self.testsRun, test.id().replace('__main__.', ''), note),
+              flush=True)
+
+    def blame(self, test, err):
+        for line in self._exc_info_to_string(err, test).splitlines():
+            print('#', line)
+        self.say('not ok', test)
+
+    def addSuccess(self, test):
+        self.say('ok', test)
+
+    def addSkip(self, test, reason):
+        self.say('ok', test, ' # skip ' + reason)
+
+    def addFailure(self, test, err):
+        super().addFailure(test, err)
+        self.blame(test, err)
+
+    addError = addFailure
+
+
 if __name__ == '__main__':
+    if os.environ.get('BUS_TEST_TAP'):
+        suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules['__main__'])
+        print('1..%d' % suite.countTestCases(), flush=True)
+        result = Tap()
+        suite.run(result)
+        sys.exit(not result.wasSuccessful())
     unittest.main()
