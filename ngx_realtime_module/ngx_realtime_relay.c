@@ -78,13 +78,19 @@ ngx_realtime_relay_create(ngx_http_request_t *r, ngx_realtime_sid_t *sid)
 void
 ngx_realtime_relay_forget(ngx_http_request_t *r)
 {
+    ngx_rbtree_key_t       id;
     ngx_realtime_relay_t  *relay;
 
     relay = ngx_http_get_module_ctx(r, ngx_http_realtime_module);
 
     if (relay != NULL && relay->waiting) {
         relay->waiting = 0;
+
+        /* deleting clears the key, by which the owner still knows the request */
+        id = relay->node.key;
         ngx_rbtree_delete(&ngx_realtime_relay_tree, &relay->node);
+        relay->node.key = id;
+
         ngx_realtime_relay_count--;
     }
 }
