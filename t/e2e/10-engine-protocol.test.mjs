@@ -2,6 +2,7 @@
 // protocol's own test suite and the traps beside them.
 
 import assert from 'node:assert/strict';
+import http from 'node:http';
 import { describe, it } from 'node:test';
 
 import { openWs, Poll, SEPARATOR, Ws } from './lib/eio.mjs';
@@ -225,6 +226,42 @@ for (const workers of [1, 4]) {
                 const r = await p.get();
                 assert.equal(r.status, 400);
                 assert.equal(r.json.code, 1);
+            });
+        });
+
+        describe('clients that go in the middle', () => {
+            const hang = (url, options) => {
+                const r = http.request(url, { agent: false, ...options });
+                r.on('error', () => {});
+                return r;
+            };
+
+            it('ends the session when a held GET is abandoned', QUICK, async () => {
+                for (let round = 0; round < 8; round += 1) {
+                    const p = await poll();
+                    const get = hang(p.address());
+                    get.end();
+                    await sleep(50);
+                    get.destroy();
+                    await sleep(50);
+                    const r = await p.post('4for nobody');
+                    assert.equal(r.status, 400, r.text);
+                    assert.equal(r.json.code, 1);
+                }
+            });
+
+            it('ends the session when a POST is abandoned', QUICK, async () => {
+                for (let round = 0; round < 8; round += 1) {
+                    const p = await poll();
+                    const post = hang(p.address(), { method: 'POST', headers: { 'Content-Length': 100 } });
+                    post.write('4half');
+                    await sleep(50);
+                    post.destroy();
+                    await sleep(50);
+                    const r = await p.get();
+                    assert.equal(r.status, 400, r.text);
+                    assert.equal(r.json.code, 1);
+                }
             });
         });
 

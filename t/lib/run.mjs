@@ -10,7 +10,8 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const HERE = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
-const FILE_TIMEOUT_MS = 360000 * Number(process.env.SLOW || (process.env.NGINX_BINARY ? 3 : 1));
+const FILE_TIMEOUT_MS = 360000 * Number(process.env.SLOW || (process.env.NGINX_BINARY ? 3 : 1))
+    * Number(process.env.SCALE || 1);
 
 function options(argv)
 {

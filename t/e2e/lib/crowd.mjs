@@ -119,7 +119,7 @@ export class Crowd
         this.sizes = { rooms, each };
         this.options = options;
         this.acked = new Map();     // room → Map(seq → content)
-        this.refused = 0;
+        this.refused = [];          // what was not acknowledged, and why
     }
 
     async gather()
@@ -174,13 +174,13 @@ export class Crowd
             if (r.success) {
                 this.acked.get(member.roomId).set(r.seq, content);
             } else {
-                this.refused += 1;
+                this.refused.push(`${content}: ${JSON.stringify(r)}`);
                 if (!['UNAVAILABLE'].includes(r.code)) {
                     member.faults.push(`send: ${JSON.stringify(r)}`);
                 }
             }
-        } catch {
-            this.refused += 1;      // no answer: it may be stored or not
+        } catch (e) {   // no answer: it may be stored or not
+            this.refused.push(`${content}: ${e.message}, connected ${member.chat.socket.connected}`);
         }
     }
 

@@ -102,6 +102,21 @@ function workerUser()
     return { name: entry[0], uid: Number(entry[2]), gid: Number(entry[3]) };
 }
 
+// Servers that run: whatever ends this process ends them.
+const running = new Set();
+
+process.on('exit', () => {
+    for (const server of running) {
+        for (const pid of server.masters().flatMap((m) => [...childrenOf(m), m])) {
+            server.signal('SIGKILL', pid);
+        }
+        fs.rmSync(server.dir, { recursive: true, force: true });
+    }
+});
+for (const name of ['SIGTERM', 'SIGINT']) {
+    process.on(name, () => process.exit(1));
+}
+
 export class Server
 {
     // options: workers, main, events, http, server, locations (texts of configuration that are
@@ -122,6 +137,7 @@ export class Server
             return this;
         }
         this.dir = fs.mkdtempSync(path.join(os.tmpdir(), 'rt-'));
+        running.add(this);
         fs.chmodSync(this.dir, 0o755);
         this.user = workerUser();
         this.data = this.mkdir('data', 0o700);
@@ -374,6 +390,7 @@ http {
         } else {
             fs.rmSync(this.dir, { recursive: true, force: true });
         }
+        running.delete(this);
         this.dir = null;
         assert.deepEqual(problems, [], 'nginx ended without complaint');
     }
