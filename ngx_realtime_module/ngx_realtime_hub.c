@@ -17,13 +17,16 @@
 #define NGX_REALTIME_HUB_KINDS       4
 #define NGX_REALTIME_HUB_ENVELOPE    1     /* version of the payload on the bus */
 
-/* seq 8, lengths of event 4, data 4, except_socket 2, except_user 2, behind the version */
-#define NGX_REALTIME_HUB_HEADER      21
+#define NGX_REALTIME_HUB_TEXTS       5     /* of an emit, without its channel */
+
+/* version 1, seq 8, the texts' lengths of 4 each; behind it the texts */
+#define NGX_REALTIME_HUB_HEADER      (1 + 8 + 4 * NGX_REALTIME_HUB_TEXTS)
 
 static ngx_realtime_channel_t *ngx_realtime_hub_channel(ngx_str_t *name);
 static ngx_realtime_channel_t *ngx_realtime_hub_channel_create(ngx_str_t *name);
 static void ngx_realtime_hub_channel_destroy(ngx_realtime_channel_t *ch);
 static void ngx_realtime_hub_subscribed(void *data);
+static size_t ngx_realtime_hub_length(const rt_emit_t *emit);
 static ngx_realtime_news_t *ngx_realtime_news_create(const rt_emit_t *emit);
 static void ngx_realtime_news_put(ngx_realtime_news_t *news);
 static ngx_realtime_buf_t *ngx_realtime_news_frame(ngx_realtime_news_t *news,
@@ -317,6 +320,15 @@ ngx_realtime_hub_user_since(ngx_str_t *name, rt_str_t user_id, ngx_realtime_memb
 }
 
 
+/* Of an emit's texts, without its channel. */
+static size_t
+ngx_realtime_hub_length(const rt_emit_t *emit)
+{
+    return emit->event.len + emit->data.len + emit->except_socket.len + emit->except_user.len
+           + emit->business_id.len;
+}
+
+
 static ngx_realtime_news_t *
 ngx_realtime_news_create(const rt_emit_t *emit)
 {
@@ -324,10 +336,11 @@ ngx_realtime_news_create(const rt_emit_t *emit)
     ngx_uint_t            i;
     ngx_realtime_news_t  *news;
 
-    const rt_str_t  texts[] = { emit->event, emit->data, emit->except_socket, emit->except_user };
+    const rt_str_t  texts[] = { emit->event, emit->data, emit->except_socket, emit->except_user,
+                                emit->business_id };
 
-    news = ngx_alloc(sizeof(ngx_realtime_news_t) + texts[0].len + texts[1].len + texts[2].len
-                     + texts[3].len, ngx_cycle->log);
+    news = ngx_alloc(sizeof(ngx_realtime_news_t) + ngx_realtime_hub_length(emit),
+                     ngx_cycle->log);
     if (news == NULL) {
         return NULL;
     }
@@ -338,9 +351,9 @@ ngx_realtime_news_create(const rt_emit_t *emit)
     news->references = 1;
 
     rt_str_t *const  copies[] = { &news->event, &news->data, &news->except_socket,
-                                  &news->except_user };
+                                  &news->except_user, &news->business_id };
 
-    for (i = 0, p = news->bytes; i < 4; i++) {
+    for (i = 0, p = news->bytes; i < NGX_REALTIME_HUB_TEXTS; i++) {
         copies[i]->data = (char *) p;
         copies[i]->len = texts[i].len;
 
@@ -536,6 +549,13 @@ ngx_realtime_hub_tell(ngx_realtime_member_t *m, ngx_realtime_news_t *news)
         return;
     }
 
+    if (news->business_id.len && s->identity->business_id.len
+        && s->identity->role != RT_ROLE_SUPER_ADMIN
+        && !rt_str_eq(news->business_id, s->identity->business_id))
+    {
+        return;
+    }
+
     if (news->except_socket.len == NGX_REALTIME_SOCKET_ID_LEN
         && ngx_memcmp(news->except_socket.data, s->socket_id, NGX_REALTIME_SOCKET_ID_LEN) == 0)
     {
@@ -643,10 +663,13 @@ static void
 ngx_realtime_hub_publish(const rt_emit_t *emit)
 {
     u_char               *p;
-    uint16_t              short_len;
     uint32_t              len;
     ngx_str_t             name, payload;
+    ngx_uint_t            i;
     ngx_realtime_bus_t   *bus;
+
+    const rt_str_t  texts[] = { emit->event, emit->data, emit->except_socket, emit->except_user,
+                                emit->business_id };
 
     bus = ngx_realtime_worker->bus;
 
@@ -654,8 +677,7 @@ ngx_realtime_hub_publish(const rt_emit_t *emit)
         return;
     }
 
-    payload.len = NGX_REALTIME_HUB_HEADER + emit->event.len + emit->data.len
-                  + emit->except_socket.len + emit->except_user.len;
+    payload.len = NGX_REALTIME_HUB_HEADER + ngx_realtime_hub_length(emit);
     payload.data = ngx_alloc(payload.len, ngx_cycle->log);
     if (payload.data == NULL) {
         return;
@@ -664,23 +686,16 @@ ngx_realtime_hub_publish(const rt_emit_t *emit)
     p = payload.data;
     *p++ = NGX_REALTIME_HUB_ENVELOPE;
     p = ngx_cpymem(p, &emit->seq, 8);
-    len = (uint32_t) emit->event.len;
-    p = ngx_cpymem(p, &len, 4);
-    len = (uint32_t) emit->data.len;
-    p = ngx_cpymem(p, &len, 4);
-    short_len = (uint16_t) emit->except_socket.len;
-    p = ngx_cpymem(p, &short_len, 2);
-    short_len = (uint16_t) emit->except_user.len;
-    p = ngx_cpymem(p, &short_len, 2);
-    p = ngx_cpymem(p, emit->event.data, emit->event.len);
-    p = ngx_cpymem(p, emit->data.data, emit->data.len);
 
-    if (emit->except_socket.len) {
-        p = ngx_cpymem(p, emit->except_socket.data, emit->except_socket.len);
+    for (i = 0; i < NGX_REALTIME_HUB_TEXTS; i++) {
+        len = (uint32_t) texts[i].len;
+        p = ngx_cpymem(p, &len, 4);
     }
 
-    if (emit->except_user.len) {
-        ngx_memcpy(p, emit->except_user.data, emit->except_user.len);
+    for (i = 0; i < NGX_REALTIME_HUB_TEXTS; i++) {
+        if (texts[i].len) {
+            p = ngx_cpymem(p, texts[i].data, texts[i].len);
+        }
     }
 
     name = ngx_realtime_ngx_str(emit->channel);
@@ -694,11 +709,15 @@ void
 ngx_realtime_hub_on_publish(void *data, ngx_str_t *channel, ngx_str_t *payload)
 {
     u_char                  *p;
-    uint16_t                 socket_len, user_len;
-    uint32_t                 event_len, data_len;
+    size_t                   left;
+    uint32_t                 len;
     rt_emit_t                emit;
+    ngx_uint_t               i;
     ngx_realtime_news_t     *news;
     ngx_realtime_channel_t  *ch;
+
+    rt_str_t *const  texts[] = { &emit.event, &emit.data, &emit.except_socket, &emit.except_user,
+                                 &emit.business_id };
 
     ch = ngx_realtime_hub_channel(channel);
 
@@ -706,35 +725,30 @@ ngx_realtime_hub_on_publish(void *data, ngx_str_t *channel, ngx_str_t *payload)
         return;
     }
 
-    p = payload->data;
-
-    if (payload->len < NGX_REALTIME_HUB_HEADER || *p != NGX_REALTIME_HUB_ENVELOPE) {
+    if (payload->len < NGX_REALTIME_HUB_HEADER || payload->data[0] != NGX_REALTIME_HUB_ENVELOPE) {
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0, "realtime: foreign envelope on the bus");
         return;
     }
 
     ngx_memzero(&emit, sizeof(rt_emit_t));
-    ngx_memcpy(&emit.seq, p + 1, 8);
-    ngx_memcpy(&event_len, p + 9, 4);
-    ngx_memcpy(&data_len, p + 13, 4);
-    ngx_memcpy(&socket_len, p + 17, 2);
-    ngx_memcpy(&user_len, p + 19, 2);
+    ngx_memcpy(&emit.seq, payload->data + 1, 8);
 
-    if (payload->len != (size_t) NGX_REALTIME_HUB_HEADER + event_len + data_len + socket_len
-                        + user_len)
-    {
-        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0, "realtime: broken envelope on the bus");
-        return;
+    p = payload->data + NGX_REALTIME_HUB_HEADER;
+    left = payload->len - NGX_REALTIME_HUB_HEADER;
+
+    for (i = 0; i < NGX_REALTIME_HUB_TEXTS; i++) {
+        ngx_memcpy(&len, payload->data + 9 + 4 * i, 4);
+
+        if (len > left) {
+            ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                          "realtime: broken envelope on the bus");
+            return;
+        }
+
+        *texts[i] = (rt_str_t){(char *) p, len};
+        p += len;
+        left -= len;
     }
-
-    p += NGX_REALTIME_HUB_HEADER;
-    emit.event = (rt_str_t){(char *) p, event_len};
-    p += event_len;
-    emit.data = (rt_str_t){(char *) p, data_len};
-    p += data_len;
-    emit.except_socket = (rt_str_t){(char *) p, socket_len};
-    p += socket_len;
-    emit.except_user = (rt_str_t){(char *) p, user_len};
 
     news = ngx_realtime_news_create(&emit);
     if (news == NULL) {

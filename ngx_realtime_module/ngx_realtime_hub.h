@@ -23,7 +23,8 @@ struct ngx_realtime_news_s {
     rt_str_t             data;
     rt_str_t             except_socket;
     rt_str_t             except_user;
-    u_char               bytes[];       /* all four texts */
+    rt_str_t             business_id;
+    u_char               bytes[];       /* all five texts */
 };
 
 /* A session in a channel. */

@@ -226,6 +226,13 @@ rt_call_business(rt_call_t *call, rt_str_t body, rt_str_t *out)
 
     *out = identity->business_id;
 
+    /* staff are staff of a business: without one they would be staff of all */
+    if (identity->business_id.len == 0 && identity->role != RT_ROLE_SUPER_ADMIN
+        && identity->role != RT_ROLE_CUSTOMER)
+    {
+        return rt_call_fail(call, RT_FORBIDDEN, "Your token names no business");
+    }
+
     if (body.len == 0 || rt_str_eq(body, identity->business_id)) {
         return RT_OK;
     }

@@ -47,11 +47,21 @@ rt_emit_to_readers(rt_call_t *call, const rt_room_t *room, rt_str_t event, rt_st
 
     emit = rt_call_emit(call, rt_str("user:"), room->owner_id, event, data);
 
-    if (emit != NULL && room->member_id.len) {
-        emit = rt_call_emit(call, rt_str("user:"), room->member_id, event, data);
+    if (emit != NULL) {
+        emit->business_id = room->business_id;
+
+        if (room->member_id.len) {
+            emit = rt_call_emit(call, rt_str("user:"), room->member_id, event, data);
+        }
     }
 
-    return emit ? RT_OK : RT_NO_MEMORY;
+    if (emit == NULL) {
+        return RT_NO_MEMORY;
+    }
+
+    emit->business_id = room->business_id;
+
+    return RT_OK;
 }
 
 

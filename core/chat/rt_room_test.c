@@ -105,6 +105,26 @@ test_create_refusals(void **state)
 }
 
 
+/* A staff token that names no business is staff of none, not of all. */
+static void
+test_no_business(void **state)
+{
+    char           id[25];
+    (void) state;
+
+    test_room("anna", "b1", id);
+
+    test_expect("room.list", test_person("nowhere", NULL, "STAFF"), RT_FORBIDDEN, "{}");
+    test_expect("unread.counts", test_person("nowhere", NULL, "STAFF"), RT_FORBIDDEN, "{}");
+    test_expect("room.create", test_person("nowhere", NULL, "STAFF"), RT_FORBIDDEN,
+        "{\"userId\":\"anna\",\"businessId\":\"b1\"}");
+    test_expect("room.team", test_person("nowhere", NULL, "STAFF"), RT_FORBIDDEN,
+        "{\"memberId\":\"tom\",\"businessId\":\"b1\"}");
+    test_expect("room.get", test_person("nowhere", NULL, "STAFF"), RT_NOT_FOUND,
+        test_text("{\"roomId\":\"%s\"}", id));
+}
+
+
 static void
 test_team(void **state)
 {
@@ -408,6 +428,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_create, test_setup, test_teardown),
         cmocka_unit_test_setup_teardown(test_create_refusals, test_setup, test_teardown),
+        cmocka_unit_test_setup_teardown(test_no_business, test_setup, test_teardown),
         cmocka_unit_test_setup_teardown(test_team, test_setup, test_teardown),
         cmocka_unit_test_setup_teardown(test_support, test_setup, test_teardown),
         cmocka_unit_test_setup_teardown(test_join, test_setup, test_teardown),

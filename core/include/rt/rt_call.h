@@ -58,6 +58,8 @@ struct rt_emit_s {
     int64_t    seq;           /* place in the channel's order, from 1 without holes; 0: unordered */
     rt_str_t   except_socket; /* socket id that is left out, or empty */
     rt_str_t   except_user;   /* user whose sockets are all left out, or empty */
+    rt_str_t   business_id;   /* whose tokens name another business are left out (the same user id
+                               * may be somebody else there), or empty */
 };
 
 
