@@ -14,8 +14,9 @@
 #include <rt/rt_text.h>
 
 
-#define NGX_REALTIME_ASKS_PAUSE  256   /* past it the client's WebSocket is not read */
+#define NGX_REALTIME_ASKS_PAUSE  32    /* past it the client's WebSocket is not read */
 #define NGX_REALTIME_ASKS_MAX    1024
+#define NGX_REALTIME_ASKS_BYTES  2     /* times realtime_max_payload: all that may wait */
 
 static ngx_int_t ngx_realtime_asks_guest(ngx_realtime_session_t *s);
 static ngx_int_t ngx_realtime_asks_subscribe(ngx_realtime_session_t *s, const char *kind,
@@ -319,7 +320,10 @@ ngx_realtime_asks_push(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask)
         status = RT_RATE_LIMITED;
         text = "Too many events, slow down";
 
-    } else if (s->ask_count >= NGX_REALTIME_ASKS_MAX) {
+    } else if (s->ask_count >= NGX_REALTIME_ASKS_MAX
+               || (s->ask_count != 0 && s->ask_bytes + ask->bytes
+                                        > NGX_REALTIME_ASKS_BYTES * s->conf->max_payload))
+    {
         status = RT_UNAVAILABLE;
         text = "Too many events are waiting, try again later";
 
@@ -340,6 +344,7 @@ ngx_realtime_asks_push(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask)
 
     ngx_queue_insert_tail(&s->asks, &ask->link);
     s->ask_count++;
+    s->ask_bytes += ask->bytes;
 
     if (s->ask_count >= NGX_REALTIME_ASKS_PAUSE && s->ws != NULL && !s->paused) {
         s->paused = 1;
@@ -371,6 +376,7 @@ ngx_realtime_asks_run(ngx_realtime_session_t *s)
         s->ask_count--;
 
         s->asking = ngx_queue_data(q, ngx_realtime_ask_t, link);
+        s->ask_bytes -= s->asking->bytes;
 
         handler = ngx_realtime_event_handler(s->asking->event);
 
@@ -417,6 +423,7 @@ ngx_realtime_asks_clear(ngx_realtime_session_t *s)
     }
 
     s->ask_count = 0;
+    s->ask_bytes = 0;
 
     if (s->asking != NULL) {
         ngx_realtime_ask_free(s->asking);

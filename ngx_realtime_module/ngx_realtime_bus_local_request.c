@@ -228,8 +228,9 @@ ngx_realtime_local_finish(ngx_realtime_local_t *local)
     /* A callback may cancel any other wait: take the first one each time, and free it before. */
 
     while (!ngx_queue_empty(&local->finished)) {
+        /* The one that was freed is no longer in the queue, which the analyzer does not see. */
         q = ngx_queue_head(&local->finished);
-        ngx_queue_remove(q);
+        ngx_queue_remove(q); /* NOLINT(clang-analyzer-unix.Malloc) */
 
         wait = ngx_queue_data(q, ngx_realtime_bus_wait_t, queue);
         data = wait->data;
@@ -251,13 +252,13 @@ ngx_realtime_local_finish(ngx_realtime_local_t *local)
 void
 ngx_realtime_local_waits_free(ngx_realtime_local_t *local)
 {
-    ngx_queue_t             *queues[2], *q;
+    ngx_queue_t             *queues[2], *q, *next;
     ngx_uint_t               i;
     ngx_rbtree_node_t       *node;
     ngx_realtime_bus_wait_t *wait;
 
     while (local->requests.root != local->requests.sentinel) {
-        node = local->requests.root;
+        node = ngx_rbtree_min(local->requests.root, local->requests.sentinel);
         wait = ngx_rbtree_data(node, ngx_realtime_bus_wait_t, node);
         ngx_realtime_local_cancel(&local->bus, wait);
     }
@@ -266,9 +267,8 @@ ngx_realtime_local_waits_free(ngx_realtime_local_t *local)
     queues[1] = &local->finished;
 
     for (i = 0; i < 2; i++) {
-        while (!ngx_queue_empty(queues[i])) {
-            q = ngx_queue_head(queues[i]);
-            ngx_queue_remove(q);
+        for (q = ngx_queue_head(queues[i]); q != ngx_queue_sentinel(queues[i]); q = next) {
+            next = ngx_queue_next(q);
             ngx_free(ngx_queue_data(q, ngx_realtime_bus_wait_t, queue));
         }
     }

@@ -142,7 +142,11 @@ ngx_realtime_local_batch_end(ngx_realtime_local_t *local)
 
     /* It may wait in the queues for a while: no more than it needs. */
     shrunk = realloc(msg, sizeof(ngx_realtime_local_msg_t) + msg->len);
-    ngx_realtime_local_broadcast(local, shrunk != NULL ? shrunk : msg);
+    if (shrunk != NULL) {
+        msg = shrunk;
+    }
+
+    ngx_realtime_local_broadcast(local, msg);
 
     if (!local->batch_added) {
         return;

@@ -26,6 +26,7 @@ static ngx_int_t ngx_realtime_engine_open(ngx_realtime_session_t *s, ngx_uint_t 
 static ngx_int_t ngx_realtime_engine_error(ngx_http_request_t *r, ngx_uint_t code);
 static ngx_int_t ngx_realtime_engine_refuse(ngx_http_request_t *r, ngx_int_t status,
     const char *text);
+static ngx_int_t ngx_realtime_engine_unavailable(ngx_http_request_t *r);
 static ngx_realtime_session_t *ngx_realtime_engine_create(ngx_http_request_t *r,
     const ngx_realtime_protocol_t *protocol, ngx_uint_t engine, ngx_int_t *rc);
 
@@ -65,9 +66,8 @@ ngx_realtime_engine_handler(ngx_http_request_t *r)
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_realtime_module);
 
-    if (ngx_realtime_worker == NULL || ngx_realtime_worker->exiting) {
-        return ngx_realtime_http_error(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                       rt_str("This worker takes no clients, try again"), NULL);
+    if (ngx_realtime_worker == NULL) {
+        return ngx_realtime_engine_unavailable(r);
     }
 
     if (r->method == NGX_HTTP_OPTIONS) {
@@ -186,6 +186,14 @@ ngx_realtime_engine_handshake(ngx_http_request_t *r, ngx_uint_t websocket)
 }
 
 
+static ngx_int_t
+ngx_realtime_engine_unavailable(ngx_http_request_t *r)
+{
+    return ngx_realtime_http_error(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                   rt_str("This worker takes no clients, try again"), NULL);
+}
+
+
 /* NULL: *rc is what the handler returns. */
 static ngx_realtime_session_t *
 ngx_realtime_engine_create(ngx_http_request_t *r, const ngx_realtime_protocol_t *protocol,
@@ -195,6 +203,12 @@ ngx_realtime_engine_create(ngx_http_request_t *r, const ngx_realtime_protocol_t 
     ngx_uint_t                busy;
     ngx_realtime_session_t   *s;
     ngx_realtime_loc_conf_t  *lcf;
+
+    /* those that are here are being told to go */
+    if (ngx_realtime_worker->exiting) {
+        *rc = ngx_realtime_engine_unavailable(r);
+        return NULL;
+    }
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_realtime_module);
 

@@ -70,6 +70,11 @@ ngx_realtime_event_call(ngx_realtime_session_t *s, const char *op, json_t *reque
 
     if (s->task == NULL) {
         rt_call_destroy(call);
+
+        if (s->joining != NULL && !s->joining->entered) {
+            ngx_realtime_people_forget(s->joining);
+        }
+
         s->joining = NULL;
         ngx_realtime_asks_failed(s, RT_UNAVAILABLE, "The server is busy, try again later",
                                  rt_str_null);

@@ -516,18 +516,20 @@ ngx_realtime_hub_take(ngx_realtime_channel_t *ch)
 static void
 ngx_realtime_hub_fan(ngx_realtime_channel_t *ch, ngx_realtime_news_t *news)
 {
-    ngx_queue_t            *q, *next;
+    ngx_queue_t            *q;
     ngx_realtime_member_t  *m;
 
-    for (q = ngx_queue_head(&ch->members); q != ngx_queue_sentinel(&ch->members); q = next) {
-        next = ngx_queue_next(q);
+    for (q = ngx_queue_head(&ch->members);
+         q != ngx_queue_sentinel(&ch->members);
+         q = ngx_queue_next(q))
+    {
         m = ngx_queue_data(q, ngx_realtime_member_t, link);
 
         if (m->entered) {
             ngx_realtime_hub_tell(m, news);
 
         } else if (ngx_realtime_hub_hold(m, news) != NGX_OK) {
-            ngx_realtime_session_close(m->session, RT_WS_CLOSE_INTERNAL, "too much to hold");
+            ngx_realtime_session_fail(m->session);
         }
     }
 }
@@ -564,7 +566,7 @@ ngx_realtime_hub_tell(ngx_realtime_member_t *m, ngx_realtime_news_t *news)
 
     buf = ngx_realtime_news_frame(news, s);
     if (buf == NULL) {
-        ngx_realtime_session_close(s, RT_WS_CLOSE_INTERNAL, "no memory");
+        ngx_realtime_session_fail(s);
         return;
     }
 

@@ -7,7 +7,7 @@
 static void ngx_realtime_plain_on_message(ngx_realtime_session_t *s, ngx_uint_t binary,
     u_char *data, size_t len);
 static void ngx_realtime_plain_frame(ngx_realtime_session_t *s, json_t *frame,
-    ngx_uint_t refused);
+    size_t bytes, ngx_uint_t refused);
 static void ngx_realtime_plain_auth(ngx_realtime_session_t *s, rt_str_t event, json_t *frame);
 static void ngx_realtime_plain_complain(ngx_realtime_session_t *s, const char *text);
 static void ngx_realtime_plain_encode_event(rt_buf_t *out, rt_str_t nsp, rt_str_t event,
@@ -51,7 +51,7 @@ ngx_realtime_plain_on_message(ngx_realtime_session_t *s, ngx_uint_t binary, u_ch
     }
 
     if (json_is_object(frame) && json_is_string(json_object_get(frame, "event"))) {
-        ngx_realtime_plain_frame(s, frame, status == RT_DECLINED);
+        ngx_realtime_plain_frame(s, frame, len, status == RT_DECLINED);
 
     } else if (s->standing == NGX_REALTIME_STRANGER) {
         ngx_realtime_asks_refuse(s, "Authentication required");
@@ -65,7 +65,8 @@ ngx_realtime_plain_on_message(ngx_realtime_session_t *s, ngx_uint_t binary, u_ch
 
 
 static void
-ngx_realtime_plain_frame(ngx_realtime_session_t *s, json_t *frame, ngx_uint_t refused)
+ngx_realtime_plain_frame(ngx_realtime_session_t *s, json_t *frame, size_t bytes,
+    ngx_uint_t refused)
 {
     json_t              *id, *data;
     rt_str_t             event;
@@ -108,6 +109,7 @@ ngx_realtime_plain_frame(ngx_realtime_session_t *s, json_t *frame, ngx_uint_t re
     }
 
     ask->id = json_is_null(id) ? NULL : json_incref(id);
+    ask->bytes = bytes;
     ask->refused = refused ? 1 : 0;
 
     ngx_realtime_asks_push(s, ask);

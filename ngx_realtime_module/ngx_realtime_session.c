@@ -227,6 +227,19 @@ ngx_realtime_session_send(ngx_realtime_session_t *s, ngx_realtime_buf_t *buf)
 
 
 void
+ngx_realtime_session_fail(ngx_realtime_session_t *s)
+{
+    if (s->ws != NULL) {
+        ngx_realtime_ws_fail(s->ws);
+        return;
+    }
+
+    s->slow = 1;
+    ngx_realtime_session_arm(s);
+}
+
+
+void
 ngx_realtime_session_send_text(ngx_realtime_session_t *s, const void *data, size_t len)
 {
     ngx_realtime_session_send_copy(s, RT_WS_TEXT, data, len);
@@ -248,6 +261,7 @@ ngx_realtime_session_send_copy(ngx_realtime_session_t *s, rt_ws_opcode_t opcode,
 
     buf = ngx_realtime_buf_create(opcode, data, len, 0);
     if (buf == NULL) {
+        ngx_realtime_session_fail(s);
         return;
     }
 

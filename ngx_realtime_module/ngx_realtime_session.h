@@ -60,6 +60,7 @@ extern const ngx_realtime_protocol_t  ngx_realtime_echo_websocket;
 struct ngx_realtime_ask_s {
     ngx_queue_t   link;
     json_t       *data;      /* the event's argument, or NULL */
+    size_t        bytes;     /* of the message that it came in */
     json_t       *id;        /* plain frames: the id as it came, or NULL */
     int64_t       ack;       /* Socket.IO: the ack id, or RT_SIO_ID_NONE */
     unsigned      refused:1; /* text that we do not take: INVALID */
@@ -100,6 +101,7 @@ struct ngx_realtime_session_s {
 
     ngx_queue_t                     asks;       /* events that wait for their turn */
     uint32_t                        ask_count;
+    size_t                          ask_bytes;  /* of the messages that they came in */
     uint32_t                        rate_excess; /* events x 1000, as limit_req counts */
     ngx_msec_t                      rate_last;
     ngx_realtime_ask_t             *asking;     /* the one under way */
@@ -159,6 +161,10 @@ void ngx_realtime_session_let(ngx_realtime_session_t *s);
 /* Queues a buffer (a reference is added). A polling client that lets more than
  * realtime_send_buffer wait is dropped at its next timer. */
 void ngx_realtime_session_send(ngx_realtime_session_t *s, ngx_realtime_buf_t *buf);
+
+/* It misses something that it must not miss (no memory, too much held): it is dropped soon, and
+ * finds it in the history. Never from inside, so that it is safe while walking over members. */
+void ngx_realtime_session_fail(ngx_realtime_session_t *s);
 
 /* Copies a text or binary message; deflated when negotiated and worth it. */
 void ngx_realtime_session_send_text(ngx_realtime_session_t *s, const void *data, size_t len);

@@ -15,10 +15,10 @@ typedef struct {
 static void ngx_realtime_socketio_on_message(ngx_realtime_session_t *s, ngx_uint_t binary,
     u_char *data, size_t len);
 static void ngx_realtime_socketio_packet(ngx_realtime_session_t *s, rt_sio_packet_t *packet,
-    ngx_uint_t refused);
+    size_t bytes, ngx_uint_t refused);
 static void ngx_realtime_socketio_connect(ngx_realtime_session_t *s, rt_sio_packet_t *packet);
 static void ngx_realtime_socketio_event(ngx_realtime_session_t *s, rt_sio_packet_t *packet,
-    ngx_uint_t refused);
+    size_t bytes, ngx_uint_t refused);
 static void ngx_realtime_socketio_encode_event(rt_buf_t *out, rt_str_t nsp, rt_str_t event,
     rt_str_t data);
 static void ngx_realtime_socketio_answer(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask,
@@ -79,7 +79,7 @@ ngx_realtime_socketio_on_message(ngx_realtime_session_t *s, ngx_uint_t binary, u
     }
 
     if (status == RT_OK || status == RT_DECLINED) {
-        ngx_realtime_socketio_packet(s, &packet, status == RT_DECLINED);
+        ngx_realtime_socketio_packet(s, &packet, len, status == RT_DECLINED);
         rt_sio_packet_clear(&packet);
         return;
     }
@@ -92,7 +92,7 @@ ngx_realtime_socketio_on_message(ngx_realtime_session_t *s, ngx_uint_t binary, u
 /* May close s. */
 static void
 ngx_realtime_socketio_packet(ngx_realtime_session_t *s, rt_sio_packet_t *packet,
-    ngx_uint_t refused)
+    size_t bytes, ngx_uint_t refused)
 {
     rt_buf_t                  out;
     ngx_realtime_socketio_t  *sio;
@@ -128,7 +128,7 @@ ngx_realtime_socketio_packet(ngx_realtime_session_t *s, rt_sio_packet_t *packet,
 
     case RT_SIO_EVENT:
         if (sio->connected) {
-            ngx_realtime_socketio_event(s, packet, refused);
+            ngx_realtime_socketio_event(s, packet, bytes, refused);
             return;
         }
         break;
@@ -198,7 +198,7 @@ ngx_realtime_socketio_connect(ngx_realtime_session_t *s, rt_sio_packet_t *packet
 
 static void
 ngx_realtime_socketio_event(ngx_realtime_session_t *s, rt_sio_packet_t *packet,
-    ngx_uint_t refused)
+    size_t bytes, ngx_uint_t refused)
 {
     json_t              *name, *data;
     rt_str_t             event;
@@ -225,6 +225,7 @@ ngx_realtime_socketio_event(ngx_realtime_session_t *s, rt_sio_packet_t *packet,
     }
 
     ask->ack = packet->id;
+    ask->bytes = bytes;
     ask->refused = refused ? 1 : 0;
     ask->binary = packet->attachment_count != 0;
 

@@ -77,7 +77,8 @@ ngx_realtime_task_post(rt_call_t *call, ngx_realtime_task_done_pt done, void *da
     ngx_realtime_task_t   *task;
     ngx_realtime_worker_t *worker = ngx_realtime_worker;
 
-    if (worker->tasks >= NGX_REALTIME_TASKS_MAX) {
+    /* without a core the store could not be opened yet */
+    if (worker->core == NULL || worker->tasks >= NGX_REALTIME_TASKS_MAX) {
         return NULL;
     }
 

@@ -313,7 +313,7 @@ ngx_realtime_upgrade_handler(ngx_event_t *ev)
     upgrade->done(upgrade->data, ws);
     ngx_free(upgrade);
 
-    if (ws != NULL) {
+    if (ws != NULL && !ws->dead) {
         ngx_post_event(ws->connection->read, &ngx_posted_events);
     }
 }

@@ -308,13 +308,22 @@ ngx_realtime_ws_control(ngx_realtime_ws_t *ws, rt_ws_opcode_t opcode, const void
 
     buf = ngx_realtime_buf_create(opcode, payload, len, 0);
     if (buf == NULL) {
-        ws->failed = 1;
-        ngx_realtime_ws_mark(ws);
+        ngx_realtime_ws_fail(ws);
         return;
     }
 
     ngx_realtime_ws_send(ws, buf);
     ngx_realtime_buf_put(buf);
+}
+
+
+void
+ngx_realtime_ws_fail(ngx_realtime_ws_t *ws)
+{
+    if (!ws->dead) {
+        ws->failed = 1;
+        ngx_realtime_ws_mark(ws);
+    }
 }
 
 
@@ -692,6 +701,12 @@ ngx_realtime_ws_abort(ngx_realtime_ws_t *ws)
         ngx_post_event(&ngx_realtime_ws_flush_event, &ngx_posted_events);
     }
 
+#if (NGX_HTTP_SSL)
+    if (c->ssl) {
+        c->ssl->no_wait_shutdown = 1;
+    }
+#endif
+
     if (c->read->timer_set) {
         ngx_del_timer(c->read);
     }
@@ -718,4 +733,6 @@ ngx_realtime_ws_exit(void)
 
     ngx_realtime_ws_read_buffer = NULL;
     ngx_realtime_ws_tls_buffer = NULL;
+
+    rt_ws_thread_clear();
 }

@@ -59,6 +59,9 @@ void ngx_realtime_ws_own(ngx_realtime_ws_t *ws, const ngx_realtime_ws_owner_t *o
  * never from inside. */
 void ngx_realtime_ws_send(ngx_realtime_ws_t *ws, ngx_realtime_buf_t *buf);
 
+/* It can't be sent something that it must not miss: dropped at the end of this turn. */
+void ngx_realtime_ws_fail(ngx_realtime_ws_t *ws);
+
 /* An empty ping frame. */
 void ngx_realtime_ws_ping(ngx_realtime_ws_t *ws);
 

@@ -21,7 +21,7 @@
 #define NGX_REALTIME_DRAIN_TICK      50
 #define NGX_REALTIME_DRAIN_TICKS     90    /* all are told within these */
 #define NGX_REALTIME_DRAIN_AT_ONCE   4     /* fewer are not worth spreading: per tick */
-#define NGX_REALTIME_DRAIN_PATIENCE  140   /* ticks for answers of other workers, which quit too */
+#define NGX_REALTIME_DRAIN_PATIENCE  140   /* ticks for calls, moves and other workers' answers */
 #define NGX_REALTIME_BUS_QUEUE       (64 * 1024 * 1024)
 #define NGX_REALTIME_STORE_RETRY     5000
 
@@ -243,7 +243,9 @@ ngx_realtime_worker_drain_handler(ngx_event_t *ev)
         next = ngx_queue_next(q);
         s = ngx_queue_data(q, ngx_realtime_session_t, link);
 
-        if (s->task != NULL || s->frozen) {
+        if ((s->task != NULL || s->frozen)
+            && ngx_realtime_drain_ticks < NGX_REALTIME_DRAIN_PATIENCE)
+        {
             continue;    /* answered, or moved, first */
         }
 
