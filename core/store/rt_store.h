@@ -167,7 +167,7 @@ typedef enum {
 
 /* Marking messages as read: which, and what came of it. */
 typedef struct {
-    rt_room_t      *room; /* unread_count is counted anew */
+    rt_room_t      *room; /* loaded in the same session; unread_count is brought up to date */
     rt_reads_t      whose;
     rt_str_t        reader_id;
     int             all; /* 1: ids is not looked at */
@@ -234,8 +234,8 @@ typedef struct {
     rt_status_t (*message_find)(rt_store_session_t *session, rt_arena_t *arena,
         const rt_room_t *room, rt_str_t sender_id, rt_str_t client_id, rt_message_row_t *out);
 
-    /* At most `limit`, always given oldest first. `at` is offset or seq, as the range says. The room
-     * was loaded in the same session. */
+    /* At most `limit`, always given oldest first. `at` is offset or seq, as the range says. The
+     * room was loaded in the same session. */
     rt_status_t (*messages_list)(rt_store_session_t *session, rt_arena_t *arena,
         const rt_room_t *room, rt_message_range_t range, int64_t at, int64_t limit,
         rt_message_list_t *out);

@@ -26,15 +26,21 @@ typedef enum {
     RT_SQL_MESSAGE_FIND,
     RT_SQL_MESSAGES_BEFORE,
     RT_SQL_MESSAGES_AFTER,
+    RT_SQL_READS_MARKS,
     RT_SQL_READS_FIND,
+    RT_SQL_READS_LIST_BEHIND,
+    RT_SQL_READS_LIST_INDEXED,
     RT_SQL_READS_MARK,
-    RT_SQL_READS_LIST,
-    RT_SQL_READS_MARK_ALL,
-    RT_SQL_UNREAD_COUNT,
+    RT_SQL_ROOM_READ,
     RT_SQL_COUNT
 } rt_sql_t;
 
 extern const char *const rt_sqlite_sql[RT_SQL_COUNT];
+
+/* messages.is_read. An unread message is of one kind by its room and stays so until it is read. */
+#define RT_SQLITE_UNREAD         0 /* of a customer-support room: found behind the room's marks */
+#define RT_SQLITE_IS_READ        1
+#define RT_SQLITE_UNREAD_INDEXED 2 /* of the other rooms: found by messages_unread */
 
 typedef struct rt_sqlite_store_s rt_sqlite_store_t;
 typedef struct rt_sqlite_s       rt_sqlite_t;
@@ -74,7 +80,7 @@ void        rt_sqlite_disconnect(rt_sqlite_t *db); /* accepts NULL */
 rt_status_t rt_sqlite_migrate(rt_sqlite_t *db, rt_error_t *error);
 
 /* The version of the tables that this code writes. */
-#define RT_SQLITE_SCHEMA 1
+#define RT_SQLITE_SCHEMA 2
 
 /* The cached statement, reset and without bindings; NULL when it can't be prepared (then the
  * session is spoiled, rt_sqlite_failed says what to return). */

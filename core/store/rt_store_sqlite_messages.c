@@ -25,7 +25,7 @@ rt_sqlite_message_row(rt_sqlite_t *db, sqlite3_stmt *statement, rt_arena_t *aren
 
     rt_buf_append(buf, sqlite3_column_text(statement, 7),
         (size_t) sqlite3_column_bytes(statement, 7));
-    rt_message_write_tail(buf, out->seq, sqlite3_column_int(statement, 4),
+    rt_message_write_tail(buf, out->seq, sqlite3_column_int(statement, 4) == RT_SQLITE_IS_READ,
         sqlite3_column_int64(statement, 5), sqlite3_column_int64(statement, 6));
 
     if (failed || buf->failed) {
@@ -160,6 +160,8 @@ rt_sqlite_message_insert(rt_sqlite_t *db, rt_message_t *message)
     rt_sqlite_bind_int(statement, 7, (int64_t) message->kind);
     rt_sqlite_bind_int(statement, 8, message->created_at_ms);
     rt_sqlite_bind_text(statement, 9, (rt_str_t){buf->data, buf->len});
+    rt_sqlite_bind_int(statement, 10,
+        room->type == RT_ROOM_CUSTOMER_SUPPORT ? RT_SQLITE_UNREAD : RT_SQLITE_UNREAD_INDEXED);
 
     status = rt_sqlite_run(db, statement);
     if (status != RT_OK) {

@@ -7,7 +7,8 @@
 
 
 /* rooms.open_key: what may be open only once (see rt_sqlite_open_key), NULL for closed rooms.
- * Numbers of type, sender_type and kind: rt_store.h. Times: milliseconds since 1970; 0: none. */
+ * Numbers of type, sender_type and kind: rt_store.h; of is_read: rt_store_sqlite.h. Times:
+ * milliseconds since 1970; 0: none. */
 static const char rt_sqlite_schema_1[] =
     "CREATE TABLE rooms ("
     "  key INTEGER PRIMARY KEY,"
@@ -59,7 +60,21 @@ static const char rt_sqlite_schema_1[] =
     "  WHERE client_id IS NOT NULL;"
     "CREATE INDEX messages_unread ON messages (room, seq, sender_type) WHERE is_read = 0;";
 
-static const char *const rt_sqlite_schema[RT_SQLITE_SCHEMA] = {rt_sqlite_schema_1};
+/* Every index of messages costs each message nearly a page in the log, since busy rooms lie apart.
+ * So unread ones have none in the rooms where most is said: there they are looked for behind two
+ * marks, up to which all the customer's messages are read, and all the others. */
+static const char rt_sqlite_schema_2[] =
+    "ALTER TABLE rooms ADD COLUMN read_customer INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE rooms ADD COLUMN read_others INTEGER NOT NULL DEFAULT 0;"
+    "DROP INDEX messages_unread;"
+    "UPDATE messages SET is_read = 2 WHERE is_read = 0"
+    "  AND room IN (SELECT key FROM rooms WHERE type <> 0);"
+    "CREATE INDEX messages_unread ON messages (room, seq) WHERE is_read = 2;";
+
+static const char *const rt_sqlite_schema[RT_SQLITE_SCHEMA] = {
+    rt_sqlite_schema_1,
+    rt_sqlite_schema_2,
+};
 
 
 static rt_status_t

@@ -38,8 +38,8 @@ const char *const rt_sqlite_sql[RT_SQL_COUNT] = {
 
     [RT_SQL_MESSAGE_ADD] =
         "INSERT INTO messages (room, seq, id, sender_type, sender_id, client_id, kind, is_read, "
-        "read_at, created_at, updated_at, doc) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, ?8, ?8, "
-        "?9)",
+        "read_at, created_at, updated_at, doc) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?10, 0, ?8, "
+        "?8, ?9)",
     [RT_SQL_MESSAGE_GET] =
         "SELECT " RT_SQLITE_MESSAGE_COLUMNS " FROM messages WHERE id = ?2 AND room = ?1",
     [RT_SQL_MESSAGE_FIND] =
@@ -51,17 +51,18 @@ const char *const rt_sqlite_sql[RT_SQL_COUNT] = {
     [RT_SQL_MESSAGES_AFTER] = "SELECT " RT_SQLITE_MESSAGE_COLUMNS
                               " FROM messages WHERE room = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3",
 
-    [RT_SQL_READS_FIND] =
-        "SELECT key, is_read FROM messages WHERE id = ?4 AND room = ?1 AND " RT_SQLITE_READS,
+    [RT_SQL_READS_MARKS] = "SELECT read_customer, read_others FROM rooms WHERE key = ?1",
+    [RT_SQL_READS_FIND] = "SELECT key, id, sender_type, is_read FROM messages "
+                          "WHERE id = ?4 AND room = ?1 AND " RT_SQLITE_READS,
+    [RT_SQL_READS_LIST_BEHIND] =
+        "SELECT key, id, sender_type FROM messages "
+        "WHERE room = ?1 AND seq > ?4 AND is_read = 0 AND " RT_SQLITE_READS " ORDER BY seq",
+    [RT_SQL_READS_LIST_INDEXED] =
+        "SELECT key, id, sender_type FROM messages "
+        "WHERE room = ?1 AND is_read = 2 AND " RT_SQLITE_READS " ORDER BY seq",
     [RT_SQL_READS_MARK] = "UPDATE messages SET is_read = 1, read_at = ?2, updated_at = ?2 "
                           "WHERE key = ?1",
-    [RT_SQL_READS_LIST] =
-        "SELECT id FROM messages WHERE room = ?1 AND is_read = 0 AND " RT_SQLITE_READS
-        " ORDER BY seq",
-    [RT_SQL_READS_MARK_ALL] =
-        "UPDATE messages SET is_read = 1, read_at = ?4, updated_at = ?4 WHERE room = ?1 AND "
-        "is_read = 0 AND " RT_SQLITE_READS,
-    [RT_SQL_UNREAD_COUNT] =
-        "UPDATE rooms SET unread_count = (SELECT count(*) FROM messages WHERE room = ?1 AND "
-        "is_read = 0 AND sender_type = 0), updated_at = ?2 WHERE key = ?1 RETURNING unread_count",
+    [RT_SQL_ROOM_READ] = "UPDATE rooms SET unread_count = ?2, updated_at = ?3, "
+                         "read_customer = max(read_customer, ?4), "
+                         "read_others = max(read_others, ?5) WHERE key = ?1",
 };

@@ -174,6 +174,43 @@ test_newer_schema(void **state)
 }
 
 
+/* A file as schema 1 left it, with unread messages in both kinds of rooms. */
+static void
+test_older_schema(void **state)
+{
+    rt_room_t         *support, *team;
+    rt_message_reads_t reads;
+
+    (void) state;
+
+    support = suite_room_added("b1", "u1");
+    team = suite_room(RT_ROOM_TEAM_CHAT, "b1", "p", "q");
+    assert_int_equal(suite_try(team), RT_OK);
+    suite_add(support->id, RT_SENDER_CUSTOMER, "u1", 3);
+    suite_add(team->id, RT_SENDER_STAFF, "p", 2);
+    rt_store_close(suite_store);
+
+    run_sql("DROP INDEX messages_unread;"
+            "UPDATE messages SET is_read = 0 WHERE is_read = 2;"
+            "CREATE INDEX messages_unread ON messages (room, seq, sender_type) WHERE is_read = 0;"
+            "ALTER TABLE rooms DROP COLUMN read_customer;"
+            "ALTER TABLE rooms DROP COLUMN read_others;"
+            "PRAGMA user_version = 1");
+
+    suite_store = suite_open();
+    team = suite_room_get(team->id);
+    support = suite_room_get(support->id);
+    suite_add(support->id, RT_SENDER_CUSTOMER, "u1", 1);
+    support = suite_room_get(support->id);
+
+    suite_reads(&reads, team, RT_READS_OTHERS, "q", NULL, 0);
+    assert_int_equal(reads.newly_count, 2);
+    suite_reads(&reads, support, RT_READS_CUSTOMER, "q", NULL, 0);
+    assert_int_equal(reads.newly_count, 4);
+    assert_int_equal(support->unread_count, 0);
+}
+
+
 /* Many processes meet an empty directory at the same moment. */
 static void
 test_open_together(void **state)
@@ -348,6 +385,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_open_fails, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(test_private_file, setup, teardown),
         cmocka_unit_test_setup_teardown(test_newer_schema, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_older_schema, setup, teardown),
         cmocka_unit_test_setup_teardown(test_open_together, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(test_killed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_trouble, setup, teardown),

@@ -545,6 +545,46 @@ suite_test_reads(void **state)
     suite_reads(&reads, room, RT_READS_NOT_CUSTOMER, "u1", NULL, 0);
     assert_int_equal(reads.newly_count, 0);
     assert_int_equal(suite_room_get(room->id)->unread_count, 0);
+
+    /* what comes later is unread again, for its side only */
+    suite_add(room->id, RT_SENDER_CUSTOMER, "u1", 2);
+    suite_add(room->id, RT_SENDER_STAFF, "s1", 1);
+    room = suite_room_get(room->id);
+    assert_int_equal(room->unread_count, 2);
+    suite_reads(&reads, room, RT_READS_NOT_CUSTOMER, "u1", NULL, 0);
+    assert_int_equal(reads.newly_count, 1);
+    assert_int_equal(room->unread_count, 2);
+    suite_reads(&reads, room, RT_READS_CUSTOMER, "s1", NULL, 0);
+    assert_int_equal(reads.newly_count, 2);
+    assert_int_equal(suite_room_get(room->id)->unread_count, 0);
+}
+
+
+/* Between staff each reads what the others said. */
+static void
+suite_test_staff_reads(void **state)
+{
+    rt_room_t         *room;
+    rt_message_reads_t reads;
+
+    (void) state;
+
+    room = suite_room(RT_ROOM_TEAM_CHAT, "b1", "p", "q");
+    assert_int_equal(suite_try(room), RT_OK);
+    suite_add(room->id, RT_SENDER_STAFF, "p", 3);
+    suite_add(room->id, RT_SENDER_STAFF, "q", 2);
+    suite_add(room->id, RT_SENDER_STAFF, "p", 1);
+    room = suite_room_get(room->id);
+
+    suite_reads(&reads, room, RT_READS_OTHERS, "p", NULL, 0);
+    assert_int_equal(reads.newly_count, 2);
+    suite_reads(&reads, room, RT_READS_OTHERS, "q", NULL, 0);
+    assert_int_equal(reads.newly_count, 4);
+    suite_reads(&reads, room, RT_READS_OTHERS, "q", NULL, 0);
+    assert_int_equal(reads.newly_count, 0);
+    suite_reads(&reads, room, RT_READS_OTHERS, "p", NULL, 0);
+    assert_int_equal(reads.newly_count, 0);
+    assert_int_equal(room->unread_count, 0);
 }
 
 
@@ -759,7 +799,8 @@ suite_teardown(void **state)
 #define SUITE_TESTS                                                                                \
     SUITE_TEST(suite_test_room), SUITE_TEST(suite_test_unique), SUITE_TEST(suite_test_rollback),   \
         SUITE_TEST(suite_test_messages), SUITE_TEST(suite_test_message_get),                       \
-        SUITE_TEST(suite_test_list), SUITE_TEST(suite_test_reads), SUITE_TEST(suite_test_rooms),   \
+        SUITE_TEST(suite_test_list), SUITE_TEST(suite_test_reads),                                 \
+        SUITE_TEST(suite_test_staff_reads), SUITE_TEST(suite_test_rooms),                          \
         SUITE_TEST(suite_test_race)
 
 #endif
