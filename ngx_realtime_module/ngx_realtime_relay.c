@@ -18,6 +18,7 @@ typedef struct {
     ngx_http_request_t  *request;
     ngx_realtime_sid_t   sid;
     unsigned             waiting:1; /* in the tree */
+    unsigned             begun:1;   /* a POST: its owner elsewhere knows that it comes */
     unsigned             read:1;    /* its body is complete */
     unsigned             refused:1; /* answered as a bad request once its body is here */
 } ngx_realtime_relay_t;
@@ -199,6 +200,7 @@ ngx_realtime_relay_post(ngx_http_request_t *r, ngx_realtime_sid_t *sid)
     rc = ngx_realtime_http_read_body(r, lcf->max_payload, ngx_realtime_relay_body, relay);
 
     if (!relay->read && relay->waiting && sid->owner != ngx_realtime_worker->id) {
+        relay->begun = 1;
         ngx_realtime_relay_send(relay, NGX_REALTIME_RELAY_POST_BEGIN, NULL);
     }
 
@@ -229,6 +231,14 @@ ngx_realtime_relay_body(ngx_http_request_t *r, ngx_int_t rc, ngx_str_t *body, vo
 
         if (s != NULL) {
             ngx_realtime_session_close(s, RT_WS_CLOSE_TOO_BIG, "bad or too large polling body");
+
+        } else if (relay->sid.owner != ngx_realtime_worker->id) {
+
+            if (!relay->begun) {
+                ngx_realtime_relay_send(relay, NGX_REALTIME_RELAY_POST_BEGIN, NULL);
+            }
+
+            ngx_realtime_relay_send(relay, NGX_REALTIME_RELAY_ABORT, NULL);
         }
 
         ngx_http_finalize_request(r, ngx_realtime_http_error(r, rc, rt_str("Bad request body"),
