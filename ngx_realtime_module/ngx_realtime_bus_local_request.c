@@ -254,11 +254,15 @@ ngx_realtime_local_waits_free(ngx_realtime_local_t *local)
 {
     ngx_queue_t             *queues[2], *q, *next;
     ngx_uint_t               i;
-    ngx_rbtree_node_t       *node;
+    ngx_rbtree_t            *tree;
+    ngx_rbtree_node_t       *node, *after;
     ngx_realtime_bus_wait_t *wait;
 
-    while (local->requests.root != local->requests.sentinel) {
-        node = ngx_rbtree_min(local->requests.root, local->requests.sentinel);
+    tree = &local->requests;
+    node = (tree->root == tree->sentinel) ? NULL : ngx_rbtree_min(tree->root, tree->sentinel);
+
+    for (/* void */; node != NULL; node = after) {
+        after = ngx_rbtree_next(tree, node);
         wait = ngx_rbtree_data(node, ngx_realtime_bus_wait_t, node);
         ngx_realtime_local_cancel(&local->bus, wait);
     }

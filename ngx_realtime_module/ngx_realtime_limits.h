@@ -1,5 +1,6 @@
 /* Connection counts over all workers of this nginx, in shared memory. A worker that crashed leaves
- * no ghosts: each has a slot of its own, cleared by its successor or found dead. Event loop only. */
+ * no ghosts: each has a slot of its own, cleared by its successor or found dead. Event loop
+ * only. */
 
 #ifndef NGX_REALTIME_LIMITS_H
 #define NGX_REALTIME_LIMITS_H
@@ -17,8 +18,8 @@ void      ngx_realtime_limits_exit(ngx_realtime_worker_t *worker);
 ngx_int_t ngx_realtime_limits_connection_add(ngx_uint_t max);
 void      ngx_realtime_limits_connection_remove(void);
 
-/* The same per user (hashed with its business; a rare collision only makes the limit stricter).
- * max 0: off, nothing is counted: remove only what was added with a max. */
+/* The same per user (hashed with its business; a collision, which only makes the limit stricter,
+ * takes 58 equal bits). max 0: off, nothing is counted: remove only what was added with a max. */
 ngx_int_t ngx_realtime_limits_user_add(rt_str_t business_id, rt_str_t user_id, ngx_uint_t max);
 void      ngx_realtime_limits_user_remove(rt_str_t business_id, rt_str_t user_id);
 
