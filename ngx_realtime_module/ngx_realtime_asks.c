@@ -3,7 +3,8 @@
  * stranger ──token good──▶ entering (channels subscribed on the bus) ──▶ connected
  *
  * Events that come before "connected" wait. While one is under way (a call in the thread pool, or a
- * room's subscription) the next ones wait too, so a client's messages keep their order. */
+ * room's subscription) the next ones wait too, so that they keep their order. Only messages may
+ * follow each other to the store, which keeps it: a client that writes many shares their commits. */
 
 #include "ngx_realtime_asks.h"
 #include "ngx_realtime_hub.h"
@@ -16,6 +17,7 @@
 
 #define NGX_REALTIME_ASKS_PAUSE  32    /* past it the client's WebSocket is not read */
 #define NGX_REALTIME_ASKS_MAX    1024
+#define NGX_REALTIME_ASKS_TOGETHER  64 /* messages of one client on their way to the store */
 #define NGX_REALTIME_ASKS_BYTES  2     /* times realtime_max_payload: all that may wait */
 
 static ngx_int_t ngx_realtime_asks_guest(ngx_realtime_session_t *s);
@@ -23,6 +25,8 @@ static ngx_int_t ngx_realtime_asks_subscribe(ngx_realtime_session_t *s, const ch
     rt_str_t id);
 static void ngx_realtime_asks_subscribed(ngx_realtime_member_t *m);
 static void ngx_realtime_asks_connected(ngx_realtime_session_t *s);
+static void ngx_realtime_asks_begin(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask,
+    const ngx_realtime_event_t *event);
 static ngx_uint_t ngx_realtime_asks_limited(ngx_realtime_session_t *s);
 static void ngx_realtime_asks_fail(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask,
     rt_status_t status, const char *text, rt_str_t extra);
@@ -227,11 +231,6 @@ ngx_realtime_asks_leave(ngx_realtime_session_t *s)
         ngx_realtime_people_leave(s->members);
     }
 
-    if (s->task != NULL) {
-        ngx_realtime_task_let_go(s->task);
-        s->task = NULL;
-    }
-
     ngx_realtime_asks_clear(s);
 
     if (s->user_counted) {
@@ -358,8 +357,8 @@ ngx_realtime_asks_push(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask)
 void
 ngx_realtime_asks_run(ngx_realtime_session_t *s)
 {
-    ngx_queue_t            *q;
-    ngx_realtime_event_pt   handler;
+    ngx_realtime_ask_t          *ask;
+    const ngx_realtime_event_t  *event;
 
     if (s->running) {
         return;    /* further up the stack */
@@ -368,29 +367,20 @@ ngx_realtime_asks_run(ngx_realtime_session_t *s)
     s->running = 1;
     ngx_realtime_session_hold(s);
 
-    while (!s->closed && !s->frozen && s->standing == NGX_REALTIME_CONNECTED && s->asking == NULL
+    while (!s->closed && !s->frozen && s->standing == NGX_REALTIME_CONNECTED
            && !ngx_queue_empty(&s->asks))
     {
-        q = ngx_queue_head(&s->asks);
-        ngx_queue_remove(q);
-        s->ask_count--;
+        ask = ngx_queue_data(ngx_queue_head(&s->asks), ngx_realtime_ask_t, link);
+        event = ngx_realtime_event_find(ask->event);
 
-        s->asking = ngx_queue_data(q, ngx_realtime_ask_t, link);
-        s->ask_bytes -= s->asking->bytes;
-
-        handler = ngx_realtime_event_handler(s->asking->event);
-
-        if (handler == NULL) {
-            ngx_realtime_asks_failed(s, RT_INVALID, "Unknown event", rt_str_null);
-            continue;
+        if (s->doing_count != 0
+            && (!s->together || event == NULL || !event->together
+                || s->doing_count >= NGX_REALTIME_ASKS_TOGETHER))
+        {
+            break;
         }
 
-        if (s->asking->data == NULL || !json_is_object(s->asking->data)) {
-            ngx_realtime_asks_failed(s, RT_INVALID, "data must be an object", rt_str_null);
-            continue;
-        }
-
-        handler(s, s->asking);
+        ngx_realtime_asks_begin(s, ask, event);
     }
 
     s->running = 0;
@@ -403,7 +393,7 @@ ngx_realtime_asks_run(ngx_realtime_session_t *s)
         }
     }
 
-    if (!s->closed && s->frozen && s->asking == NULL) {
+    if (!s->closed && s->frozen && s->doing_count == 0) {
         ngx_realtime_move_settled(s);
     }
 
@@ -411,58 +401,88 @@ ngx_realtime_asks_run(ngx_realtime_session_t *s)
 }
 
 
+static void
+ngx_realtime_asks_begin(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask,
+    const ngx_realtime_event_t *event)
+{
+    ngx_queue_remove(&ask->link);
+    s->ask_count--;
+    s->ask_bytes -= ask->bytes;
+
+    ask->session = s;
+    ngx_queue_insert_tail(&s->doing, &ask->link);
+    s->doing_count++;
+    s->together = event != NULL && event->together;
+
+    if (event == NULL) {
+        ngx_realtime_asks_failed(ask, RT_INVALID, "Unknown event", rt_str_null);
+
+    } else if (!json_is_object(ask->data)) {
+        ngx_realtime_asks_failed(ask, RT_INVALID, "data must be an object", rt_str_null);
+
+    } else {
+        event->handler(s, ask);
+    }
+}
+
+
 void
 ngx_realtime_asks_clear(ngx_realtime_session_t *s)
 {
-    ngx_queue_t  *q;
+    ngx_realtime_ask_t  *ask;
 
     while (!ngx_queue_empty(&s->asks)) {
-        q = ngx_queue_head(&s->asks);
-        ngx_queue_remove(q);
-        ngx_realtime_ask_free(ngx_queue_data(q, ngx_realtime_ask_t, link));
+        ask = ngx_queue_data(ngx_queue_head(&s->asks), ngx_realtime_ask_t, link);
+        ngx_queue_remove(&ask->link);
+        ngx_realtime_ask_free(ask);
+    }
+
+    while (!ngx_queue_empty(&s->doing)) {
+        ask = ngx_queue_data(ngx_queue_head(&s->doing), ngx_realtime_ask_t, link);
+        ngx_queue_remove(&ask->link);
+
+        if (ask->task != NULL) {
+            ngx_realtime_task_let_go(ask->task);
+        }
+
+        ngx_realtime_ask_free(ask);
     }
 
     s->ask_count = 0;
     s->ask_bytes = 0;
-
-    if (s->asking != NULL) {
-        ngx_realtime_ask_free(s->asking);
-        s->asking = NULL;
-    }
-
-    s->joining = NULL;
+    s->doing_count = 0;
 }
 
 
 void
-ngx_realtime_asks_done(ngx_realtime_session_t *s, rt_str_t reply)
+ngx_realtime_asks_done(ngx_realtime_ask_t *ask, rt_str_t reply)
 {
-    s->protocol->answer(s, s->asking, reply);
-    ngx_realtime_asks_answered(s);
+    ask->session->protocol->answer(ask->session, ask, reply);
+    ngx_realtime_asks_answered(ask);
 }
 
 
 void
-ngx_realtime_asks_failed(ngx_realtime_session_t *s, rt_status_t status, const char *text,
+ngx_realtime_asks_failed(ngx_realtime_ask_t *ask, rt_status_t status, const char *text,
     rt_str_t extra)
 {
-    ngx_realtime_asks_fail(s, s->asking, status, text, extra);
-    ngx_realtime_asks_answered(s);
+    ngx_realtime_asks_fail(ask->session, ask, status, text, extra);
+    ngx_realtime_asks_answered(ask);
 }
 
 
 void
-ngx_realtime_asks_answered(ngx_realtime_session_t *s)
+ngx_realtime_asks_answered(ngx_realtime_ask_t *ask)
 {
-    /* an answer may have found the client gone */
-    if (s->asking != NULL) {
-        ngx_realtime_ask_free(s->asking);
-        s->asking = NULL;
-    }
+    ngx_realtime_session_t  *s;
 
-    if (!s->running && !s->closed) {
-        ngx_realtime_asks_run(s);
-    }
+    s = ask->session;
+
+    ngx_queue_remove(&ask->link);
+    s->doing_count--;
+    ngx_realtime_ask_free(ask);
+
+    ngx_realtime_asks_run(s);
 }
 
 

@@ -31,19 +31,30 @@ void ngx_realtime_asks_run(ngx_realtime_session_t *s);
 /* Forgets all of it: the session ends or is refused. */
 void ngx_realtime_asks_clear(ngx_realtime_session_t *s);
 
-/* The answer to s->asking, from a call or of our own; then the next one's turn. */
-void ngx_realtime_asks_done(ngx_realtime_session_t *s, rt_str_t reply);
-void ngx_realtime_asks_failed(ngx_realtime_session_t *s, rt_status_t status, const char *text,
+/* The answer to what is under way, from a call or of our own; frees it; then the next one's turn.
+ * May close its session. */
+void ngx_realtime_asks_done(ngx_realtime_ask_t *ask, rt_str_t reply);
+void ngx_realtime_asks_failed(ngx_realtime_ask_t *ask, rt_status_t status, const char *text,
     rt_str_t extra);
 
 /* The same when the answer was sent by the caller itself. */
-void ngx_realtime_asks_answered(ngx_realtime_session_t *s);
+void ngx_realtime_asks_answered(ngx_realtime_ask_t *ask);
 
 /* {"success":true} */
 #define NGX_REALTIME_SUCCESS  rt_str("{\"success\":true}")
 
-/* Handles s->asking: answers now or later. One per event name (ngx_realtime_events.c). */
-typedef void (*ngx_realtime_event_pt)(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask);
-ngx_realtime_event_pt ngx_realtime_event_handler(const u_char *name);
+/* What a client may send (ngx_realtime_events.c). */
+typedef struct {
+    const char  *name;
+
+    /* 1: one may begin while others of its kind are under way, since the core keeps their order */
+    ngx_uint_t   together;
+
+    /* answers now or later */
+    void       (*handler)(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask);
+} ngx_realtime_event_t;
+
+/* NULL: unknown. */
+const ngx_realtime_event_t *ngx_realtime_event_find(const u_char *name);
 
 #endif

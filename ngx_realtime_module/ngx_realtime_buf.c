@@ -4,7 +4,7 @@
 
 
 /* Links come and go with every delivery: they are kept, up to this many. */
-#define NGX_REALTIME_LINKS_KEPT  16384
+#define NGX_REALTIME_LINKS_KEPT  65536
 
 static ngx_realtime_link_t  *ngx_realtime_links;
 static ngx_uint_t            ngx_realtime_links_kept;

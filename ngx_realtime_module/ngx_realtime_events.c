@@ -11,44 +11,40 @@
 #define NGX_REALTIME_ROOMS_MAX  1000   /* that one client may be in */
 #define NGX_REALTIME_ROOM_ID    512    /* bytes of a room's id: 128 characters */
 
-typedef struct {
-    const char            *name;
-    ngx_realtime_event_pt  handler;
-} ngx_realtime_event_t;
-
 static void ngx_realtime_event_join(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask);
 static void ngx_realtime_event_leave(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask);
 static void ngx_realtime_event_send(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask);
 static void ngx_realtime_event_typing(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask);
 static void ngx_realtime_event_read(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask);
 
-static ngx_realtime_event_t  ngx_realtime_events[] = {
-    { "chat:join-room", ngx_realtime_event_join },
-    { "chat:leave-room", ngx_realtime_event_leave },
-    { "chat:send-message", ngx_realtime_event_send },
-    { "chat:typing", ngx_realtime_event_typing },
-    { "chat:read-messages", ngx_realtime_event_read },
+static const ngx_realtime_event_t  ngx_realtime_events[] = {
+    { "chat:join-room", 0, ngx_realtime_event_join },
+    { "chat:leave-room", 0, ngx_realtime_event_leave },
+    { "chat:send-message", 1, ngx_realtime_event_send },
+    { "chat:typing", 0, ngx_realtime_event_typing },
+    { "chat:read-messages", 0, ngx_realtime_event_read },
 };
 
-static void ngx_realtime_event_call(ngx_realtime_session_t *s, const char *op, json_t *request,
+static void ngx_realtime_event_call(ngx_realtime_ask_t *ask, const char *op, json_t *request,
     ngx_realtime_task_done_pt done);
 static void ngx_realtime_event_called(rt_call_t *call, void *data);
-static void ngx_realtime_event_call_failed(ngx_realtime_session_t *s, rt_call_t *call);
+static void ngx_realtime_event_call_failed(ngx_realtime_ask_t *ask, rt_call_t *call);
 static ngx_int_t ngx_realtime_event_room(json_t *data, u_char *buffer, ngx_str_t *channel);
-static void ngx_realtime_join_channel(ngx_realtime_session_t *s, ngx_str_t *channel);
+static void ngx_realtime_join_channel(ngx_realtime_ask_t *ask, ngx_str_t *channel);
+static void ngx_realtime_join_subscribed(ngx_realtime_member_t *m);
 static void ngx_realtime_join_made(rt_call_t *call, void *data);
-static void ngx_realtime_join_read(ngx_realtime_member_t *m);
+static void ngx_realtime_join_read(ngx_realtime_ask_t *ask);
 static void ngx_realtime_join_done(rt_call_t *call, void *data);
 
 
-ngx_realtime_event_pt
-ngx_realtime_event_handler(const u_char *name)
+const ngx_realtime_event_t *
+ngx_realtime_event_find(const u_char *name)
 {
     ngx_uint_t  i;
 
     for (i = 0; i < sizeof(ngx_realtime_events) / sizeof(ngx_realtime_event_t); i++) {
         if (ngx_strcmp(name, ngx_realtime_events[i].name) == 0) {
-            return ngx_realtime_events[i].handler;
+            return &ngx_realtime_events[i];
         }
     }
 
@@ -56,27 +52,29 @@ ngx_realtime_event_handler(const u_char *name)
 }
 
 
-/* Posts a call for s->asking. request: stolen. */
+/* request: stolen. */
 static void
-ngx_realtime_event_call(ngx_realtime_session_t *s, const char *op, json_t *request,
+ngx_realtime_event_call(ngx_realtime_ask_t *ask, const char *op, json_t *request,
     ngx_realtime_task_done_pt done)
 {
-    rt_call_t  *call;
+    rt_call_t               *call;
+    ngx_realtime_session_t  *s;
+
+    s = ask->session;
 
     call = rt_call_create(rt_op_find(op), RT_DOOR_SOCKET, s->identity, request,
                           (rt_str_t){(char *) s->socket_id, sizeof(s->socket_id)});
 
-    s->task = call ? ngx_realtime_task_post(call, done, s) : NULL;
+    ask->task = call ? ngx_realtime_task_post(call, done, ask) : NULL;
 
-    if (s->task == NULL) {
+    if (ask->task == NULL) {
         rt_call_destroy(call);
 
-        if (s->joining != NULL && !s->joining->entered) {
-            ngx_realtime_people_forget(s->joining);
+        if (ask->joining != NULL && !ask->joining->entered) {
+            ngx_realtime_people_forget(ask->joining);
         }
 
-        s->joining = NULL;
-        ngx_realtime_asks_failed(s, RT_UNAVAILABLE, "The server is busy, try again later",
+        ngx_realtime_asks_failed(ask, RT_UNAVAILABLE, "The server is busy, try again later",
                                  rt_str_null);
     }
 }
@@ -85,24 +83,24 @@ ngx_realtime_event_call(ngx_realtime_session_t *s, const char *op, json_t *reque
 static void
 ngx_realtime_event_called(rt_call_t *call, void *data)
 {
-    ngx_realtime_session_t  *s = data;
+    ngx_realtime_ask_t  *ask = data;
 
-    if (s == NULL) {
+    if (ask == NULL) {
         return;
     }
 
-    s->task = NULL;
+    ask->task = NULL;
 
     if (call->status == RT_OK) {
-        ngx_realtime_asks_done(s, call->reply);
+        ngx_realtime_asks_done(ask, call->reply);
     } else {
-        ngx_realtime_event_call_failed(s, call);
+        ngx_realtime_event_call_failed(ask, call);
     }
 }
 
 
 static void
-ngx_realtime_event_call_failed(ngx_realtime_session_t *s, rt_call_t *call)
+ngx_realtime_event_call_failed(ngx_realtime_ask_t *ask, rt_call_t *call)
 {
     const char  *text;
 
@@ -110,14 +108,14 @@ ngx_realtime_event_call_failed(ngx_realtime_session_t *s, rt_call_t *call)
     text = call->status == RT_ERROR || call->status == RT_NO_MEMORY
            ? "The server could not do this now, try again later" : call->error.text;
 
-    ngx_realtime_asks_failed(s, call->status, text, call->reply);
+    ngx_realtime_asks_failed(ask, call->status, text, call->reply);
 }
 
 
 static void
 ngx_realtime_event_send(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask)
 {
-    ngx_realtime_event_call(s, "message.send", json_incref(ask->data),
+    ngx_realtime_event_call(ask, "message.send", json_incref(ask->data),
                             ngx_realtime_event_called);
 }
 
@@ -125,7 +123,7 @@ ngx_realtime_event_send(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask)
 static void
 ngx_realtime_event_read(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask)
 {
-    ngx_realtime_event_call(s, "message.read", json_incref(ask->data),
+    ngx_realtime_event_call(ask, "message.read", json_incref(ask->data),
                             ngx_realtime_event_called);
 }
 
@@ -168,52 +166,54 @@ ngx_realtime_event_join(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask)
     ngx_str_t  channel;
 
     if (ngx_realtime_event_room(ask->data, buffer, &channel) == NGX_OK) {
-        ngx_realtime_join_channel(s, &channel);
+        ngx_realtime_join_channel(ask, &channel);
         return;
     }
 
-    ngx_realtime_event_call(s, "room.join", json_incref(ask->data), ngx_realtime_join_made);
+    ngx_realtime_event_call(ask, "room.join", json_incref(ask->data), ngx_realtime_join_made);
 }
 
 
 static void
 ngx_realtime_join_made(rt_call_t *call, void *data)
 {
-    ngx_realtime_session_t  *s = data;
+    ngx_realtime_ask_t  *ask = data;
 
     u_char     buffer[5 + NGX_REALTIME_ROOM_ID];
     ngx_str_t  channel;
 
-    if (s == NULL) {
+    if (ask == NULL) {
         return;
     }
 
-    s->task = NULL;
+    ask->task = NULL;
 
     if (call->status != RT_OK) {
-        ngx_realtime_event_call_failed(s, call);
+        ngx_realtime_event_call_failed(ask, call);
         return;
     }
 
     /* the rest of the join names the room by its id */
-    if (rt_json_set_str(s->asking->data, "roomId", call->room_id) != 0
-        || ngx_realtime_event_room(s->asking->data, buffer, &channel) != NGX_OK)
+    if (rt_json_set_str(ask->data, "roomId", call->room_id) != 0
+        || ngx_realtime_event_room(ask->data, buffer, &channel) != NGX_OK)
     {
-        ngx_realtime_asks_failed(s, RT_UNAVAILABLE, "The server is busy, try again later",
+        ngx_realtime_asks_failed(ask, RT_UNAVAILABLE, "The server is busy, try again later",
                                  rt_str_null);
         return;
     }
 
-    ngx_realtime_join_channel(s, &channel);
+    ngx_realtime_join_channel(ask, &channel);
 }
 
 
 static void
-ngx_realtime_join_channel(ngx_realtime_session_t *s, ngx_str_t *channel)
+ngx_realtime_join_channel(ngx_realtime_ask_t *ask, ngx_str_t *channel)
 {
-    ngx_uint_t              rooms;
-    ngx_realtime_member_t  *m;
+    ngx_uint_t               rooms;
+    ngx_realtime_member_t   *m;
+    ngx_realtime_session_t  *s;
 
+    s = ask->session;
     m = ngx_realtime_hub_find(s, channel);
 
     if (m == NULL) {
@@ -222,79 +222,85 @@ ngx_realtime_join_channel(ngx_realtime_session_t *s, ngx_str_t *channel)
         }
 
         if (rooms >= NGX_REALTIME_ROOMS_MAX) {
-            ngx_realtime_asks_failed(s, RT_INVALID, "Too many rooms joined, leave some first",
+            ngx_realtime_asks_failed(ask, RT_INVALID, "Too many rooms joined, leave some first",
                                      rt_str_null);
             return;
         }
 
-        m = ngx_realtime_hub_add(s, channel, ngx_realtime_join_read);
+        m = ngx_realtime_hub_add(s, channel, ngx_realtime_join_subscribed);
 
         if (m == NULL) {
-            ngx_realtime_asks_failed(s, RT_UNAVAILABLE, "The server is busy, try again later",
+            ngx_realtime_asks_failed(ask, RT_UNAVAILABLE, "The server is busy, try again later",
                                      rt_str_null);
             return;
         }
     }
 
-    s->joining = m;
+    ask->joining = m;
 
     if (m->channel->subscribed) {
-        ngx_realtime_join_read(m);
+        ngx_realtime_join_read(ask);
     }
 }
 
 
 static void
-ngx_realtime_join_read(ngx_realtime_member_t *m)
+ngx_realtime_join_subscribed(ngx_realtime_member_t *m)
 {
-    json_t                  *request;
-    ngx_realtime_session_t  *s;
+    /* nothing else is under way while a client joins */
+    ngx_realtime_join_read(ngx_queue_data(ngx_queue_head(&m->session->doing), ngx_realtime_ask_t,
+                                          link));
+}
 
-    s = m->session;
 
-    request = json_pack("{s:O}", "roomId", json_object_get(s->asking->data, "roomId"));
+static void
+ngx_realtime_join_read(ngx_realtime_ask_t *ask)
+{
+    json_t  *request;
 
-    ngx_realtime_event_call(s, "room.join", request, ngx_realtime_join_done);
+    request = json_pack("{s:O}", "roomId", json_object_get(ask->data, "roomId"));
+
+    ngx_realtime_event_call(ask, "room.join", request, ngx_realtime_join_done);
 }
 
 
 static void
 ngx_realtime_join_done(rt_call_t *call, void *data)
 {
-    ngx_realtime_session_t  *s = data;
+    ngx_realtime_ask_t  *ask = data;
 
-    ngx_uint_t              first;
-    ngx_realtime_member_t  *m;
+    ngx_uint_t               first;
+    ngx_realtime_member_t   *m;
+    ngx_realtime_session_t  *s;
 
-    if (s == NULL) {
+    if (ask == NULL) {
         return;
     }
 
-    s->task = NULL;
-
-    m = s->joining;
-    s->joining = NULL;
+    ask->task = NULL;
+    s = ask->session;
+    m = ask->joining;
 
     if (call->status != RT_OK) {
         if (!m->entered) {
             ngx_realtime_people_forget(m);
         }
 
-        ngx_realtime_event_call_failed(s, call);
+        ngx_realtime_event_call_failed(ask, call);
         return;
     }
 
     first = !m->entered;
 
     /* the answer, then what is newer than its history */
-    s->protocol->answer(s, s->asking, call->reply);
+    s->protocol->answer(s, ask, call->reply);
     ngx_realtime_hub_enter(m, call->last_seq);
 
     if (first) {
         ngx_realtime_people_joined(m);
     }
 
-    ngx_realtime_asks_answered(s);
+    ngx_realtime_asks_answered(ask);
 }
 
 
@@ -306,7 +312,7 @@ ngx_realtime_event_leave(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask)
     ngx_realtime_member_t  *m;
 
     if (ngx_realtime_event_room(ask->data, buffer, &channel) != NGX_OK) {
-        ngx_realtime_asks_failed(s, RT_INVALID, "roomId must be a room's id", rt_str_null);
+        ngx_realtime_asks_failed(ask, RT_INVALID, "roomId must be a room's id", rt_str_null);
         return;
     }
 
@@ -316,11 +322,11 @@ ngx_realtime_event_leave(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask)
         ngx_realtime_people_leave(m);
 
     } else if (!rt_id_valid(rt_json_get_str(ask->data, "roomId"))) {
-        ngx_realtime_asks_failed(s, RT_INVALID, "roomId must be a room's id", rt_str_null);
+        ngx_realtime_asks_failed(ask, RT_INVALID, "roomId must be a room's id", rt_str_null);
         return;
     }
 
-    ngx_realtime_asks_done(s, NGX_REALTIME_SUCCESS);
+    ngx_realtime_asks_done(ask, NGX_REALTIME_SUCCESS);
 }
 
 
@@ -335,22 +341,22 @@ ngx_realtime_event_typing(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask)
     typing = json_object_get(ask->data, "isTyping");
 
     if (ngx_realtime_event_room(ask->data, buffer, &channel) != NGX_OK) {
-        ngx_realtime_asks_failed(s, RT_INVALID, "roomId must be a room's id", rt_str_null);
+        ngx_realtime_asks_failed(ask, RT_INVALID, "roomId must be a room's id", rt_str_null);
         return;
     }
 
     if (!json_is_boolean(typing)) {
-        ngx_realtime_asks_failed(s, RT_INVALID, "isTyping must be true or false", rt_str_null);
+        ngx_realtime_asks_failed(ask, RT_INVALID, "isTyping must be true or false", rt_str_null);
         return;
     }
 
     m = ngx_realtime_hub_find(s, &channel);
 
     if (m == NULL || !m->entered) {
-        ngx_realtime_asks_failed(s, RT_FORBIDDEN, "Join the room first", rt_str_null);
+        ngx_realtime_asks_failed(ask, RT_FORBIDDEN, "Join the room first", rt_str_null);
         return;
     }
 
     ngx_realtime_people_typing(m, json_is_true(typing));
-    ngx_realtime_asks_done(s, NGX_REALTIME_SUCCESS);
+    ngx_realtime_asks_done(ask, NGX_REALTIME_SUCCESS);
 }

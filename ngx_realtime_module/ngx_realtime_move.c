@@ -356,7 +356,7 @@ ngx_realtime_move_at_owner(ngx_realtime_worker_id_t from, ngx_uint_t type, uint6
     case NGX_REALTIME_MOVE_TAKE:
         s->frozen = 1;
 
-        if (s->asking == NULL && s->standing != NGX_REALTIME_ENTERING) {
+        if (s->doing_count == 0 && s->standing != NGX_REALTIME_ENTERING) {
             ngx_realtime_move_settled(s);
         }
         return;

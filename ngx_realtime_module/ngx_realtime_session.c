@@ -87,6 +87,7 @@ ngx_realtime_session_create(ngx_realtime_loc_conf_t *conf, const ngx_realtime_pr
     s->engine = engine ? 1 : 0;
 
     ngx_queue_init(&s->asks);
+    ngx_queue_init(&s->doing);
 
     if (sid != NULL) {
         s->sid = *sid;
@@ -482,11 +483,6 @@ ngx_realtime_session_end(ngx_realtime_session_t *s, ngx_uint_t told)
     }
 
     ngx_realtime_asks_clear(s);
-
-    if (s->task != NULL) {
-        ngx_realtime_task_let_go(s->task);
-        s->task = NULL;
-    }
 
     ngx_realtime_session_hold(s);
     ngx_realtime_session_let(s);

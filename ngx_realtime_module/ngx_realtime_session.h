@@ -56,9 +56,12 @@ extern const ngx_realtime_protocol_t  ngx_realtime_echo_engine;
 extern const ngx_realtime_protocol_t  ngx_realtime_echo_socket;
 extern const ngx_realtime_protocol_t  ngx_realtime_echo_websocket;
 
-/* An event that a client sent, waiting for its turn or for its answer. */
+/* An event that a client sent, waiting for its turn (in s->asks) or for its answer (in s->doing). */
 struct ngx_realtime_ask_s {
     ngx_queue_t   link;
+    ngx_realtime_session_t *session;
+    ngx_realtime_task_t    *task;    /* its call, or NULL */
+    ngx_realtime_member_t  *joining; /* the room that it joins, or NULL */
     json_t       *data;      /* the event's argument, or NULL */
     size_t        bytes;     /* of the message that it came in */
     json_t       *id;        /* plain frames: the id as it came, or NULL */
@@ -104,9 +107,8 @@ struct ngx_realtime_session_s {
     size_t                          ask_bytes;  /* of the messages that they came in */
     uint32_t                        rate_excess; /* events x 1000, as limit_req counts */
     ngx_msec_t                      rate_last;
-    ngx_realtime_ask_t             *asking;     /* the one under way */
-    ngx_realtime_task_t            *task;       /* its call, or NULL */
-    ngx_realtime_member_t          *joining;    /* the room that the ask under way joins */
+    ngx_queue_t                     doing;      /* events under way: one, or several messages */
+    uint32_t                        doing_count;
 
     uint32_t                        holds;      /* see ngx_realtime_session_hold */
     unsigned                        standing:2; /* ngx_realtime_standing_e */
@@ -116,6 +118,7 @@ struct ngx_realtime_session_s {
     unsigned                        counted:1;  /* in realtime_max_connections */
     unsigned                        user_counted:1;
     unsigned                        running:1;  /* inside ngx_realtime_asks_run */
+    unsigned                        together:1; /* what is under way may have more of its kind */
     unsigned                        slow:1;     /* polling: too much waits, dropped by the timer */
     unsigned                        paused:1;   /* too many asks wait: its WebSocket is not read */
 };

@@ -218,7 +218,7 @@ ngx_realtime_socketio_event(ngx_realtime_session_t *s, rt_sio_packet_t *packet,
 
     /* Socket.IO's own server says nothing to an event that nobody handles */
     if (!refused && packet->id == RT_SIO_ID_NONE
-        && ngx_realtime_event_handler(ask->event) == NULL)
+        && ngx_realtime_event_find(ask->event) == NULL)
     {
         ngx_realtime_ask_free(ask);
         return;

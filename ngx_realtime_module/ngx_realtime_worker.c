@@ -243,7 +243,7 @@ ngx_realtime_worker_drain_handler(ngx_event_t *ev)
         next = ngx_queue_next(q);
         s = ngx_queue_data(q, ngx_realtime_session_t, link);
 
-        if ((s->task != NULL || s->frozen)
+        if ((s->doing_count != 0 || s->frozen)
             && ngx_realtime_drain_ticks < NGX_REALTIME_DRAIN_PATIENCE)
         {
             continue;    /* answered, or moved, first */
