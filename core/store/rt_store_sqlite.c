@@ -2,8 +2,9 @@
  *
  * One connection writes, its transaction holding a whole group of calls, so that one sync makes
  * many messages durable (synchronous = FULL). Reads have connections of their own, as many as
- * threads read at the same time, and see the last commit. A process that dies leaves nothing
- * behind but the log, which the next one that opens the file replays. */
+ * threads read at the same time, and see the last commit. A thread of the store moves what was
+ * written from the log into the file (rt_store_sqlite_checkpoint.c). A process that dies leaves
+ * nothing behind but the log, which the next one that opens the file replays. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,8 @@ rt_sqlite_close(rt_store_t *base)
 {
     rt_sqlite_t       *db, *next;
     rt_sqlite_store_t *store = (rt_sqlite_store_t *) base;
+
+    rt_sqlite_checkpoint_stop(store);
 
     for (db = store->readers; db != NULL; db = next) {
         next = db->next;
@@ -76,6 +79,10 @@ rt_sqlite_open(rt_store_t **out, rt_str_t address, const rt_log_t *log, rt_error
         /* a group's changed pages stay in memory until its commit */
         sqlite3_exec(store->writer->db, "PRAGMA cache_size = -16384", NULL, NULL, NULL);
         status = rt_sqlite_migrate(store->writer, error);
+    }
+
+    if (status == RT_OK) {
+        status = rt_sqlite_checkpoint_start(store, error);
     }
 
     if (status != RT_OK) {

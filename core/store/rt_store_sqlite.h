@@ -42,8 +42,9 @@ extern const char *const rt_sqlite_sql[RT_SQL_COUNT];
 #define RT_SQLITE_IS_READ        1
 #define RT_SQLITE_UNREAD_INDEXED 2 /* of the other rooms: found by messages_unread */
 
-typedef struct rt_sqlite_store_s rt_sqlite_store_t;
-typedef struct rt_sqlite_s       rt_sqlite_t;
+typedef struct rt_sqlite_store_s      rt_sqlite_store_t;
+typedef struct rt_sqlite_s            rt_sqlite_t;
+typedef struct rt_sqlite_checkpoint_s rt_sqlite_checkpoint_t;
 
 /* One connection and its session: one thread at a time. */
 struct rt_sqlite_s {
@@ -60,14 +61,15 @@ struct rt_sqlite_s {
 };
 
 struct rt_sqlite_store_s {
-    rt_store_t      store; /* first */
-    rt_log_t        log;
-    char           *path;
-    pthread_mutex_t write_lock; /* held by the write session */
-    rt_sqlite_t    *writer;
-    pthread_mutex_t readers_lock;
-    rt_sqlite_t    *readers;
-    atomic_int      trouble; /* SQLite's code of what was logged last; 0: it works */
+    rt_store_t              store; /* first */
+    rt_log_t                log;
+    char                   *path;
+    pthread_mutex_t         write_lock; /* held by the write session */
+    rt_sqlite_t            *writer;
+    pthread_mutex_t         readers_lock;
+    rt_sqlite_t            *readers;
+    rt_sqlite_checkpoint_t *checkpoint;
+    atomic_int              trouble; /* SQLite's code of what was logged last; 0: it works */
 };
 
 
@@ -78,6 +80,11 @@ void        rt_sqlite_disconnect(rt_sqlite_t *db); /* accepts NULL */
 /* Creates or brings up to date the tables, in a transaction of its own; several processes may do
  * so at once. RT_UNAVAILABLE, also for a schema newer than this code, with the reason. */
 rt_status_t rt_sqlite_migrate(rt_sqlite_t *db, rt_error_t *error);
+
+/* Starts the thread that moves the log of store->writer's commits into the file. Until then, and
+ * without it, nothing does but the closing of the last connection. */
+rt_status_t rt_sqlite_checkpoint_start(rt_sqlite_store_t *store, rt_error_t *error);
+void        rt_sqlite_checkpoint_stop(rt_sqlite_store_t *store); /* waits for it */
 
 /* The version of the tables that this code writes. */
 #define RT_SQLITE_SCHEMA 2

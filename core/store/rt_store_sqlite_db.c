@@ -17,11 +17,10 @@
 /* while the store is known to be in trouble, calls fail soon */
 #define RT_SQLITE_BUSY_TROUBLE_US 200000
 
-/* 16 MB of log before its pages go into the file: syncing the file is what a commit waits for */
 #define RT_SQLITE_SETUP                                                                            \
     "PRAGMA journal_mode = WAL;"                                                                   \
     "PRAGMA synchronous = FULL;"                                                                   \
-    "PRAGMA wal_autocheckpoint = 4000;"                                                            \
+    "PRAGMA wal_autocheckpoint = 0;"                                                               \
     "PRAGMA journal_size_limit = 67108864;"                                                        \
     "PRAGMA cache_size = -2048;"                                                                   \
     "PRAGMA temp_store = MEMORY;"                                                                  \

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -627,6 +628,7 @@ suite_test_rooms(void **state)
     assert_int_equal(suite_try(suite_room(RT_ROOM_TEAM_CHAT, "b1", "p", "q")), RT_OK);
     assert_int_equal(suite_try(suite_room(RT_ROOM_ADMIN_SUPPORT, "b1", "p", "")), RT_OK);
     assert_int_equal(suite_try(suite_room(RT_ROOM_STAFF_CHAT, "b1", "p", "")), RT_OK);
+    usleep(2000); /* the order is by milliseconds */
     suite_add(u1->id, RT_SENDER_CUSTOMER, "u1", 2);
 
     suite_rooms_are((rt_room_query_t){SUITE_QUERY(RT_VIEW_STAFF, b1, rt_str("p"))}, 5, 2, NULL);
