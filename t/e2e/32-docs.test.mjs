@@ -1,26 +1,27 @@
-// The code of docs/clients.md runs, and its larger pieces are those that 30-guide.test.mjs holds
-// against the server.
+// The code of docs/clients.md, docs/rest.md and README.md runs, and the larger pieces are those that
+// 30-guide.test.mjs holds against the server.
 
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
+import { io } from 'socket.io-client';
 import WebSocket from 'ws';
 
 import { connect } from './lib/chat.mjs';
 import { createRoom } from './lib/http.mjs';
 import { ROOT, SLOW, until, useServer } from './lib/nginx.mjs';
-import { customer, staff } from './lib/token.mjs';
+import { SECRET, customer, staff } from './lib/token.mjs';
 
 const LONG = { timeout: 40000 * SLOW };
-const text = fs.readFileSync(path.join(ROOT, 'docs/clients.md'), 'utf8');
+const read = (name) => fs.readFileSync(path.join(ROOT, name), 'utf8');
 const PYTHONPATH = process.env.PYTHONPATH || path.join(ROOT, 't/.python');
 
 // The blocks of code that a comment with `mark` stands above.
-function blocks(mark, language)
+function blocks(mark, language, page = 'docs/clients.md')
 {
-    return [...text.matchAll(/<!-- (\S+) -->\n```(\w+)\n([^]*?)\n```/g)]
+    return [...read(page).matchAll(/<!-- (\S+) -->\n```(\w+)\n([^]*?)\n```/g)]
         .filter(([, m, l]) => m === mark && l === language).map(([, , , code]) => code);
 }
 
@@ -35,7 +36,7 @@ function named(name, ...values)
 function run(program, args, env)
 {
     return new Promise((resolve) => {
-        const child = spawn(program, args, { env: { ...process.env, PYTHONPATH, ...env } });
+        const child = spawn(program, args, { cwd: ROOT, env: { ...process.env, PYTHONPATH, ...env } });
         let output = '';
         child.stdout.on('data', (part) => { output += part; });
         child.stderr.on('data', (part) => { output += part; });
@@ -47,7 +48,7 @@ function run(program, args, env)
 describe('docs/clients.md shows what is tested', () => {
     for (const name of ['useChat.mjs', 'snippets.mjs']) {
         it(name, () => {
-            const fixture = fs.readFileSync(path.join(ROOT, 't/e2e/fixtures', name), 'utf8');
+            const fixture = read(`t/e2e/fixtures/${name}`);
             const shown = blocks(`t/e2e/fixtures/${name}`, 'js').join('\n').split('\n');
             const lines = (list) => list.filter((l) => l !== '').join('\n');
             const tested = fixture.split('\n').filter((l) => !l.startsWith('//'));
@@ -66,7 +67,9 @@ describe('docs/clients.md runs', () => {
     const server = useServer({ workers: 2 });
     const here = (code) => code.replaceAll('http://127.0.0.1:3000', server.url);
 
-    it('curl', { ...LONG, skip: spawnSync('curl', ['-V']).error ? 'no curl' : false }, async () => {
+    const noCurl = spawnSync('curl', ['-V']).error ? 'no curl' : false;
+
+    it('curl', { ...LONG, skip: noCurl }, async () => {
         const [code] = blocks('runs', 'sh');
         const anna = customer({ business: 'demo-curl' });
         const sam = staff({ business: 'demo-curl' });
@@ -75,6 +78,32 @@ describe('docs/clients.md runs', () => {
         assert.equal(status, 0, output);
         assert.match(output, /"content":"Hello by curl"/);
         assert.match(output, /"totalUnread":0/);
+    });
+
+    const tool = fs.existsSync(path.join(ROOT, 'build/realtime-token'));
+
+    it('curl of docs/rest.md', { ...LONG, skip: noCurl || (!tool && 'no realtime-token') }, async () => {
+        const [code] = blocks('runs', 'sh', 'docs/rest.md');
+        const ROOM = await createRoom(server, customer({ id: 'zoe', business: 'salon' }));
+        const { code: status, output } = await run('sh', ['-euc', here(code)],
+            { JWT_SECRET: SECRET, ROOM });
+        assert.equal(status, 0, output);
+        assert.doesNotMatch(output, /"statusCode"/);
+        assert.match(output, /"content":"Hello"/);
+    });
+
+    it('the page of README.md', LONG, async () => {
+        const [, code] = /```js\nimport .*?\n([^]*?)\n```/.exec(read('README.md'));
+        const lines = [];
+        const sockets = [];
+        const page = new Function('io', 'token', 'console', here(code));
+        page((...args) => { sockets.push(io(...args)); return sockets[0]; },
+            customer({ business: 'demo', name: 'Zoe' }).token,
+            { log: (...words) => lines.push(words.join(' ')) });
+        server.onClose(() => sockets[0].disconnect());
+        await until('the message', () => lines.includes('Zoe Hello'));
+        assert.equal(lines[0], 'history ');
+        sockets[0].disconnect();
     });
 
     it('plain WebSocket', LONG, async () => {
