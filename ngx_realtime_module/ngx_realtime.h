@@ -25,28 +25,28 @@ typedef enum {
 
 /* http{}: one per nginx */
 typedef struct {
-    ngx_str_t         store;      /* "sqlite:PATH" or "mongodb://…" */
-    ngx_str_t         bus_dir;
-    ngx_uint_t        threads;
+    ngx_str_t          store; /* "sqlite:PATH" or "mongodb://…" */
+    ngx_str_t          bus_dir;
+    ngx_uint_t         threads;
     ngx_thread_pool_t *thread_pool;
-    ngx_shm_zone_t   *zone;       /* counters over all workers, see ngx_realtime_limits.c */
-    ngx_uint_t        used;       /* some location has realtime or realtime_api on */
-    u_char            sid_key[32]; /* authenticates session ids between workers of a cluster */
-    unsigned          sid_key_set:1;
+    ngx_shm_zone_t    *zone;        /* counters over all workers, see ngx_realtime_limits.c */
+    ngx_uint_t         used;        /* some location has realtime or realtime_api on */
+    u_char             sid_key[32]; /* authenticates session ids between workers of a cluster */
+    unsigned           sid_key_set:1;
 } ngx_realtime_main_conf_t;
 
 /* Inherited by server{} and location{} where the directive allows it. */
 typedef struct {
-    ngx_flag_t   enable;          /* realtime */
-    ngx_flag_t   api;             /* realtime_api */
-    ngx_uint_t   echo;            /* ngx_realtime_echo_e */
-    ngx_str_t    jwt_secret;
-    ngx_str_t    jwt_key_file;
-    rt_key_t    *key;             /* made of the two above; NULL without either */
-    ngx_msec_t   jwt_leeway;
-    ngx_flag_t   guest;
-    ngx_str_t    namespace;       /* "/realtime" */
-    ngx_array_t *allow_origin;    /* of ngx_str_t: origins, with one * at most */
+    ngx_flag_t enable; /* realtime */
+    ngx_flag_t api;    /* realtime_api */
+    ngx_uint_t echo;   /* ngx_realtime_echo_e */
+    ngx_str_t  jwt_secret;
+    ngx_str_t  jwt_key_file;
+    rt_key_t  *key; /* made of the two above; NULL without either */
+    ngx_msec_t jwt_leeway;
+    ngx_flag_t guest;
+    ngx_str_t namespace;       /* "/realtime" */
+    ngx_array_t *allow_origin; /* of ngx_str_t: origins, with one * at most */
     ngx_msec_t   ping_interval;
     ngx_msec_t   ping_timeout;
     ngx_msec_t   connect_timeout;
@@ -54,7 +54,7 @@ typedef struct {
     size_t       max_payload;
     ngx_flag_t   deflate;
     size_t       send_buffer;
-    ngx_uint_t   rate;            /* events per 1000 s, 0: off */
+    ngx_uint_t   rate; /* events per 1000 s, 0: off */
     ngx_uint_t   rate_burst;
     ngx_uint_t   max_connections;
     ngx_uint_t   max_connections_per_user;
@@ -62,18 +62,18 @@ typedef struct {
 
 /* One worker process. Made in init_process; NULL in helpers and where nothing of ours is used. */
 typedef struct {
-    ngx_cycle_t               *cycle;
-    ngx_log_t                 *log;
-    ngx_realtime_main_conf_t  *conf;
-    ngx_realtime_worker_id_t   id;
-    ngx_realtime_bus_t        *bus;
-    rt_core_t                 *core;
-    ngx_uint_t                 tasks;     /* calls out in the thread pool or waiting for it */
-    unsigned                   exiting:1; /* told to quit: clients are being closed */
+    ngx_cycle_t              *cycle;
+    ngx_log_t                *log;
+    ngx_realtime_main_conf_t *conf;
+    ngx_realtime_worker_id_t  id;
+    ngx_realtime_bus_t       *bus;
+    rt_core_t                *core;
+    ngx_uint_t                tasks;     /* calls out in the thread pool or waiting for it */
+    unsigned                  exiting:1; /* told to quit: clients are being closed */
 } ngx_realtime_worker_t;
 
-extern ngx_module_t            ngx_http_realtime_module;
-extern ngx_realtime_worker_t  *ngx_realtime_worker;
+extern ngx_module_t           ngx_http_realtime_module;
+extern ngx_realtime_worker_t *ngx_realtime_worker;
 
 /* The one table from rt_status_t to HTTP (ngx_realtime_http.c). */
 ngx_uint_t ngx_realtime_http_status(rt_status_t status);

@@ -4,7 +4,7 @@
  *
  * Events that come before "connected" wait. While one is under way (a call in the thread pool, or a
  * room's subscription) the next ones wait too, so that they keep their order. Only messages may
- * follow each other to the store, which keeps it: a client that writes many shares their commits. */
+ * follow each other to the store, which keeps it: those of a busy client share their commits. */
 
 #include "ngx_realtime_asks.h"
 #include "ngx_realtime_hub.h"
@@ -15,30 +15,30 @@
 #include <rt/rt_text.h>
 
 
-#define NGX_REALTIME_ASKS_PAUSE  32    /* past it the client's WebSocket is not read */
-#define NGX_REALTIME_ASKS_MAX    1024
-#define NGX_REALTIME_ASKS_TOGETHER  64 /* messages of one client on their way to the store */
-#define NGX_REALTIME_ASKS_BYTES  2     /* times realtime_max_payload: all that may wait */
+#define NGX_REALTIME_ASKS_PAUSE    32 /* past it the client's WebSocket is not read */
+#define NGX_REALTIME_ASKS_MAX      1024
+#define NGX_REALTIME_ASKS_TOGETHER 64 /* messages of one client on their way to the store */
+#define NGX_REALTIME_ASKS_BYTES    2  /* times realtime_max_payload: all that may wait */
 
-static ngx_int_t ngx_realtime_asks_guest(ngx_realtime_session_t *s);
-static ngx_int_t ngx_realtime_asks_subscribe(ngx_realtime_session_t *s, const char *kind,
-    rt_str_t id);
-static void ngx_realtime_asks_subscribed(ngx_realtime_member_t *m);
-static void ngx_realtime_asks_connected(ngx_realtime_session_t *s);
-static void ngx_realtime_asks_begin(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask,
-    const ngx_realtime_event_t *event);
+static ngx_int_t  ngx_realtime_asks_guest(ngx_realtime_session_t *s);
+static ngx_int_t  ngx_realtime_asks_subscribe(ngx_realtime_session_t *s, const char *kind,
+     rt_str_t id);
+static void       ngx_realtime_asks_subscribed(ngx_realtime_member_t *m);
+static void       ngx_realtime_asks_connected(ngx_realtime_session_t *s);
+static void       ngx_realtime_asks_begin(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask,
+          const ngx_realtime_event_t *event);
 static ngx_uint_t ngx_realtime_asks_limited(ngx_realtime_session_t *s);
-static void ngx_realtime_asks_fail(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask,
-    rt_status_t status, const char *text, rt_str_t extra);
+static void       ngx_realtime_asks_fail(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask,
+          rt_status_t status, const char *text, rt_str_t extra);
 
 
 void
 ngx_realtime_asks_enter(ngx_realtime_session_t *s, rt_str_t token)
 {
-    int64_t          now;
-    rt_error_t       error;
-    rt_status_t      status;
-    rt_identity_t   *identity;
+    int64_t        now;
+    rt_error_t     error;
+    rt_status_t    status;
+    rt_identity_t *identity;
 
     if (token.len == 0 && s->conf->guest) {
         if (ngx_realtime_asks_guest(s) != NGX_OK) {
@@ -50,9 +50,9 @@ ngx_realtime_asks_enter(ngx_realtime_session_t *s, rt_str_t token)
         now = rt_time_now_ms();
         identity = NULL;
 
-        status = token.len == 0 ? rt_error_set(&error, RT_UNAUTHORIZED, "Authentication required")
-                                : rt_token_verify(s->conf->key, token, now, s->conf->jwt_leeway,
-                                                  &identity, &error);
+        status = token.len == 0
+            ? rt_error_set(&error, RT_UNAUTHORIZED, "Authentication required")
+            : rt_token_verify(s->conf->key, token, now, s->conf->jwt_leeway, &identity, &error);
         if (status != RT_OK) {
             ngx_realtime_asks_refuse(s, status == RT_UNAUTHORIZED ? error.text : "Try again later");
             return;
@@ -63,7 +63,7 @@ ngx_realtime_asks_enter(ngx_realtime_session_t *s, rt_str_t token)
 
     if (s->conf->max_connections_per_user) {
         if (ngx_realtime_limits_user_add(s->identity->business_id, s->identity->user_id,
-                                         s->conf->max_connections_per_user)
+                s->conf->max_connections_per_user)
             != NGX_OK)
         {
             ngx_realtime_asks_refuse(s, "Too many connections");
@@ -73,10 +73,9 @@ ngx_realtime_asks_enter(ngx_realtime_session_t *s, rt_str_t token)
         s->user_counted = 1;
     }
 
-    s->user_hash = ngx_murmur_hash2((u_char *) s->identity->user_id.data,
-                                    s->identity->user_id.len);
+    s->user_hash = ngx_murmur_hash2((u_char *) s->identity->user_id.data, s->identity->user_id.len);
     s->standing = NGX_REALTIME_ENTERING;
-    s->waiting = 1;    /* this function itself */
+    s->waiting = 1; /* this function itself */
 
     if (ngx_realtime_asks_subscribe(s, "user:", s->identity->user_id) != NGX_OK
         || (rt_role_is_staff(s->identity->role) && s->identity->business_id.len
@@ -95,8 +94,8 @@ ngx_realtime_asks_enter(ngx_realtime_session_t *s, rt_str_t token)
 static ngx_int_t
 ngx_realtime_asks_guest(ngx_realtime_session_t *s)
 {
-    u_char    random[12];
-    u_char    id[sizeof("guest-") - 1 + RT_HEX_LEN(12)];
+    u_char random[12];
+    u_char id[sizeof("guest-") - 1 + RT_HEX_LEN(12)];
 
     if (rt_random(random, sizeof(random)) != RT_OK) {
         return NGX_ERROR;
@@ -106,7 +105,7 @@ ngx_realtime_asks_guest(ngx_realtime_session_t *s)
     rt_hex((char *) id + 6, random, sizeof(random));
 
     s->identity = rt_identity_create((rt_str_t){(char *) id, sizeof(id)}, rt_str_null,
-                                     rt_str("CUSTOMER"), rt_str("Guest"), rt_str_null, INT64_MAX);
+        rt_str("CUSTOMER"), rt_str("Guest"), rt_str_null, INT64_MAX);
 
     return s->identity ? NGX_OK : NGX_ERROR;
 }
@@ -115,10 +114,10 @@ ngx_realtime_asks_guest(ngx_realtime_session_t *s)
 static ngx_int_t
 ngx_realtime_asks_subscribe(ngx_realtime_session_t *s, const char *kind, rt_str_t id)
 {
-    u_char                 *p;
-    u_char                  name[sizeof("business:") + 4 * 128];
-    ngx_str_t               channel;
-    ngx_realtime_member_t  *m;
+    u_char                *p;
+    u_char                 name[sizeof("business:") + 4 * 128];
+    ngx_str_t              channel;
+    ngx_realtime_member_t *m;
 
     p = ngx_cpymem(name, kind, ngx_strlen(kind));
     p = ngx_cpymem(p, id.data, ngx_min(id.len, 4 * 128));
@@ -151,10 +150,10 @@ ngx_realtime_asks_subscribed(ngx_realtime_member_t *m)
 static void
 ngx_realtime_asks_connected(ngx_realtime_session_t *s)
 {
-    char                    time[RT_TIME_LEN + 1];
-    rt_buf_t                out;
-    rt_identity_t          *identity;
-    ngx_realtime_member_t  *m;
+    char                   time[RT_TIME_LEN + 1];
+    rt_buf_t               out;
+    rt_identity_t         *identity;
+    ngx_realtime_member_t *m;
 
     identity = s->identity;
     rt_time_format(time, rt_time_now_ms());
@@ -204,7 +203,7 @@ ngx_realtime_asks_connected(ngx_realtime_session_t *s)
 void
 ngx_realtime_asks_refuse(ngx_realtime_session_t *s, const char *message)
 {
-    rt_buf_t  out;
+    rt_buf_t out;
 
     ngx_memzero(&out, sizeof(rt_buf_t));
 
@@ -248,7 +247,7 @@ ngx_realtime_asks_leave(ngx_realtime_session_t *s)
 ngx_realtime_ask_t *
 ngx_realtime_ask_create(rt_str_t event, json_t *data)
 {
-    ngx_realtime_ask_t  *ask;
+    ngx_realtime_ask_t *ask;
 
     ask = ngx_calloc(sizeof(ngx_realtime_ask_t), ngx_cycle->log);
     if (ask == NULL) {
@@ -282,8 +281,8 @@ ngx_realtime_ask_free(ngx_realtime_ask_t *ask)
 static ngx_uint_t
 ngx_realtime_asks_limited(ngx_realtime_session_t *s)
 {
-    uint64_t    drained;
-    ngx_msec_t  now, elapsed;
+    uint64_t   drained;
+    ngx_msec_t now, elapsed;
 
     if (s->conf->rate == 0) {
         return 0;
@@ -309,8 +308,8 @@ ngx_realtime_asks_limited(ngx_realtime_session_t *s)
 void
 ngx_realtime_asks_push(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask)
 {
-    rt_status_t   status;
-    const char   *text;
+    rt_status_t status;
+    const char *text;
 
     status = RT_OK;
     text = NULL;
@@ -320,8 +319,8 @@ ngx_realtime_asks_push(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask)
         text = "Too many events, slow down";
 
     } else if (s->ask_count >= NGX_REALTIME_ASKS_MAX
-               || (s->ask_count != 0 && s->ask_bytes + ask->bytes
-                                        > NGX_REALTIME_ASKS_BYTES * s->conf->max_payload))
+        || (s->ask_count != 0
+            && s->ask_bytes + ask->bytes > NGX_REALTIME_ASKS_BYTES * s->conf->max_payload))
     {
         status = RT_UNAVAILABLE;
         text = "Too many events are waiting, try again later";
@@ -357,18 +356,18 @@ ngx_realtime_asks_push(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask)
 void
 ngx_realtime_asks_run(ngx_realtime_session_t *s)
 {
-    ngx_realtime_ask_t          *ask;
-    const ngx_realtime_event_t  *event;
+    ngx_realtime_ask_t         *ask;
+    const ngx_realtime_event_t *event;
 
     if (s->running) {
-        return;    /* further up the stack */
+        return; /* further up the stack */
     }
 
     s->running = 1;
     ngx_realtime_session_hold(s);
 
     while (!s->closed && !s->frozen && s->standing == NGX_REALTIME_CONNECTED
-           && !ngx_queue_empty(&s->asks))
+        && !ngx_queue_empty(&s->asks))
     {
         ask = ngx_queue_data(ngx_queue_head(&s->asks), ngx_realtime_ask_t, link);
         event = ngx_realtime_event_find(ask->event);
@@ -429,7 +428,7 @@ ngx_realtime_asks_begin(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask,
 void
 ngx_realtime_asks_clear(ngx_realtime_session_t *s)
 {
-    ngx_realtime_ask_t  *ask;
+    ngx_realtime_ask_t *ask;
 
     while (!ngx_queue_empty(&s->asks)) {
         ask = ngx_queue_data(ngx_queue_head(&s->asks), ngx_realtime_ask_t, link);
@@ -474,7 +473,7 @@ ngx_realtime_asks_failed(ngx_realtime_ask_t *ask, rt_status_t status, const char
 void
 ngx_realtime_asks_answered(ngx_realtime_ask_t *ask)
 {
-    ngx_realtime_session_t  *s;
+    ngx_realtime_session_t *s;
 
     s = ask->session;
 
@@ -491,15 +490,15 @@ static void
 ngx_realtime_asks_fail(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask, rt_status_t status,
     const char *text, rt_str_t extra)
 {
-    rt_buf_t    out;
-    ngx_uint_t  asked;
+    rt_buf_t   out;
+    ngx_uint_t asked;
 
     asked = ask->id != NULL || ask->ack != RT_SIO_ID_NONE;
 
     ngx_memzero(&out, sizeof(rt_buf_t));
 
-    rt_buf_append_str(&out, asked ? rt_str("{\"success\":false,\"error\":")
-                                  : rt_str("{\"message\":"));
+    rt_buf_append_str(&out,
+        asked ? rt_str("{\"success\":false,\"error\":") : rt_str("{\"message\":"));
     rt_buf_append_json_string(&out, rt_str_c(text));
     rt_buf_append_str(&out, rt_str(",\"code\":"));
     rt_buf_append_json_string(&out, rt_str_c(rt_status_code(status)));

@@ -41,17 +41,17 @@ void ngx_realtime_asks_failed(ngx_realtime_ask_t *ask, rt_status_t status, const
 void ngx_realtime_asks_answered(ngx_realtime_ask_t *ask);
 
 /* {"success":true} */
-#define NGX_REALTIME_SUCCESS  rt_str("{\"success\":true}")
+#define NGX_REALTIME_SUCCESS rt_str("{\"success\":true}")
 
 /* What a client may send (ngx_realtime_events.c). */
 typedef struct {
-    const char  *name;
+    const char *name;
 
     /* 1: one may begin while others of its kind are under way, since the core keeps their order */
-    ngx_uint_t   together;
+    ngx_uint_t together;
 
     /* answers now or later */
-    void       (*handler)(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask);
+    void (*handler)(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask);
 } ngx_realtime_event_t;
 
 /* NULL: unknown. */

@@ -5,30 +5,30 @@
 #include <rt/rt_text.h>
 
 
-#define NGX_REALTIME_KEY_FILE_MAX  65536
+#define NGX_REALTIME_KEY_FILE_MAX 65536
 
-extern ngx_module_t  ngx_thread_pool_module;
+extern ngx_module_t ngx_thread_pool_module;
 
 static ngx_int_t ngx_realtime_conf_env(ngx_conf_t *cf, const char *name, ngx_str_t *value);
-static char *ngx_realtime_conf_paths(ngx_conf_t *cf, ngx_realtime_main_conf_t *mcf);
+static char     *ngx_realtime_conf_paths(ngx_conf_t *cf, ngx_realtime_main_conf_t *mcf);
 static ngx_int_t ngx_realtime_conf_path(ngx_conf_t *cf, ngx_str_t *path, u_char *start,
     u_char *end);
 static ngx_int_t ngx_realtime_conf_add_path(ngx_conf_t *cf, ngx_str_t *name);
-static char *ngx_realtime_conf_default_store(ngx_conf_t *cf, ngx_str_t *store);
-static char *ngx_realtime_conf_sqlite(ngx_conf_t *cf, ngx_str_t *store);
-static char *ngx_realtime_conf_pool(ngx_conf_t *cf, ngx_realtime_main_conf_t *mcf);
-static char *ngx_realtime_conf_make_key(ngx_conf_t *cf, ngx_realtime_loc_conf_t *conf);
-static char *ngx_realtime_conf_key_file(ngx_conf_t *cf, ngx_str_t *name, rt_key_t **key);
-static char *ngx_realtime_conf_use_key(ngx_conf_t *cf, const char *what, rt_status_t status,
-    rt_error_t *error, rt_key_t *key);
-static void ngx_realtime_conf_key_cleanup(void *data);
+static char     *ngx_realtime_conf_default_store(ngx_conf_t *cf, ngx_str_t *store);
+static char     *ngx_realtime_conf_sqlite(ngx_conf_t *cf, ngx_str_t *store);
+static char     *ngx_realtime_conf_pool(ngx_conf_t *cf, ngx_realtime_main_conf_t *mcf);
+static char     *ngx_realtime_conf_make_key(ngx_conf_t *cf, ngx_realtime_loc_conf_t *conf);
+static char     *ngx_realtime_conf_key_file(ngx_conf_t *cf, ngx_str_t *name, rt_key_t **key);
+static char     *ngx_realtime_conf_use_key(ngx_conf_t *cf, const char *what, rt_status_t status,
+        rt_error_t *error, rt_key_t *key);
+static void      ngx_realtime_conf_key_cleanup(void *data);
 static ngx_int_t ngx_realtime_conf_sid_key(ngx_conf_t *cf, rt_str_t secret);
 
 
 char *
 ngx_realtime_conf_positive_msec(ngx_conf_t *cf, void *post, void *data)
 {
-    ngx_msec_t  *value = data;
+    ngx_msec_t *value = data;
 
     return *value == 0 ? "must be more than 0" : NGX_CONF_OK;
 }
@@ -37,7 +37,7 @@ ngx_realtime_conf_positive_msec(ngx_conf_t *cf, void *post, void *data)
 char *
 ngx_realtime_conf_positive_size(ngx_conf_t *cf, void *post, void *data)
 {
-    size_t  *value = data;
+    size_t *value = data;
 
     if (*value == 0) {
         return "must be more than 0";
@@ -51,8 +51,8 @@ ngx_realtime_conf_positive_size(ngx_conf_t *cf, void *post, void *data)
 char *
 ngx_realtime_conf_secret(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    char       *rv;
-    ngx_str_t  *field;
+    char      *rv;
+    ngx_str_t *field;
 
     field = (ngx_str_t *) ((char *) conf + cmd->offset);
 
@@ -68,10 +68,10 @@ ngx_realtime_conf_secret(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 char *
 ngx_realtime_conf_namespace(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_realtime_loc_conf_t  *lcf = conf;
+    ngx_realtime_loc_conf_t *lcf = conf;
 
-    ngx_str_t  *value;
-    ngx_uint_t  i;
+    ngx_str_t *value;
+    ngx_uint_t i;
 
     if (lcf->namespace.data != NULL) {
         return "is duplicate";
@@ -100,10 +100,10 @@ ngx_realtime_conf_namespace(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 char *
 ngx_realtime_conf_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_realtime_loc_conf_t  *lcf = conf;
+    ngx_realtime_loc_conf_t *lcf = conf;
 
-    ngx_str_t  *value, *pattern;
-    ngx_uint_t  i;
+    ngx_str_t *value, *pattern;
+    ngx_uint_t i;
 
     if (lcf->allow_origin != NGX_CONF_UNSET_PTR) {
         return "is duplicate";
@@ -126,9 +126,9 @@ ngx_realtime_conf_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
         if (ngx_strcmp(value[i].data, "*") != 0 && ngx_strstr(value[i].data, "://") == NULL) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid origin \"%V\": write \"*\" or a scheme and host, as "
-                               "https://example.com or https://*.example.com",
-                               &value[i]);
+                "invalid origin \"%V\": write \"*\" or a scheme and host, as "
+                "https://example.com or https://*.example.com",
+                &value[i]);
             return NGX_CONF_ERROR;
         }
     }
@@ -141,11 +141,11 @@ ngx_realtime_conf_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 char *
 ngx_realtime_conf_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_realtime_loc_conf_t  *lcf = conf;
+    ngx_realtime_loc_conf_t *lcf = conf;
 
-    ngx_int_t   rate, burst;
-    ngx_str_t  *value;
-    ngx_uint_t  seconds;
+    ngx_int_t  rate, burst;
+    ngx_str_t *value;
+    ngx_uint_t seconds;
 
     if (lcf->rate != NGX_CONF_UNSET_UINT) {
         return "is duplicate";
@@ -173,13 +173,14 @@ ngx_realtime_conf_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (rate <= 0 || rate > 1000000) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid rate \"%V\": write it as 50r/s or 600r/m, or off", &value[1]);
+            "invalid rate \"%V\": write it as 50r/s or 600r/m, or off", &value[1]);
         return NGX_CONF_ERROR;
     }
 
     if (cf->args->nelts == 3) {
         burst = ngx_strncmp(value[2].data, "burst=", 6) == 0
-                ? ngx_atoi(value[2].data + 6, value[2].len - 6) : NGX_ERROR;
+            ? ngx_atoi(value[2].data + 6, value[2].len - 6)
+            : NGX_ERROR;
 
         if (burst < 0 || burst > 1000000) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\"", &value[2]);
@@ -197,9 +198,9 @@ ngx_realtime_conf_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 char *
 ngx_realtime_conf_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_int_t    n;
-    ngx_str_t   *value;
-    ngx_uint_t  *field;
+    ngx_int_t   n;
+    ngx_str_t  *value;
+    ngx_uint_t *field;
 
     field = (ngx_uint_t *) ((char *) conf + cmd->offset);
 
@@ -228,10 +229,10 @@ ngx_realtime_conf_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 char *
 ngx_realtime_conf_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_realtime_main_conf_t  *mcf = conf;
+    ngx_realtime_main_conf_t *mcf = conf;
 
-    ngx_str_t   *value;
-    rt_error_t   error;
+    ngx_str_t *value;
+    rt_error_t error;
 
     if (mcf->store.data != NULL) {
         return "is duplicate";
@@ -254,10 +255,10 @@ ngx_realtime_conf_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 char *
 ngx_realtime_conf_threads(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_realtime_main_conf_t  *mcf = conf;
+    ngx_realtime_main_conf_t *mcf = conf;
 
-    ngx_int_t   n;
-    ngx_str_t  *value;
+    ngx_int_t  n;
+    ngx_str_t *value;
 
     if (mcf->threads != NGX_CONF_UNSET_UINT) {
         return "is duplicate";
@@ -281,10 +282,10 @@ ngx_realtime_conf_threads(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 static ngx_int_t
 ngx_realtime_conf_env(ngx_conf_t *cf, const char *name, ngx_str_t *value)
 {
-    char             *text;
-    ngx_str_t        *env;
-    ngx_uint_t        i;
-    ngx_core_conf_t  *ccf;
+    char            *text;
+    ngx_str_t       *env;
+    ngx_uint_t       i;
+    ngx_core_conf_t *ccf;
 
     ngx_str_null(value);
 
@@ -292,8 +293,8 @@ ngx_realtime_conf_env(ngx_conf_t *cf, const char *name, ngx_str_t *value)
 
     env = ccf->env.elts;
     for (i = 0; i < ccf->env.nelts; i++) {
-        if (ngx_strncmp(env[i].data, name, ngx_strlen(name)) == 0
-            && env[i].len > ngx_strlen(name) && env[i].data[ngx_strlen(name)] == '=')
+        if (ngx_strncmp(env[i].data, name, ngx_strlen(name)) == 0 && env[i].len > ngx_strlen(name)
+            && env[i].data[ngx_strlen(name)] == '=')
         {
             /* env NAME=value; of the configuration */
             value->data = env[i].data + ngx_strlen(name) + 1;
@@ -330,7 +331,7 @@ ngx_realtime_conf_env(ngx_conf_t *cf, const char *name, ngx_str_t *value)
 char *
 ngx_realtime_conf_init_main(ngx_conf_t *cf, ngx_realtime_main_conf_t *mcf)
 {
-    rt_error_t  error;
+    rt_error_t error;
 
     if (mcf->threads == NGX_CONF_UNSET_UINT) {
         mcf->threads = 8;
@@ -383,8 +384,8 @@ ngx_realtime_conf_finish(ngx_conf_t *cf, ngx_realtime_main_conf_t *mcf)
 static char *
 ngx_realtime_conf_default_store(ngx_conf_t *cf, ngx_str_t *store)
 {
-    u_char     *p;
-    ngx_str_t   beside = ngx_string(NGX_HTTP_CLIENT_TEMP_PATH);
+    u_char   *p;
+    ngx_str_t beside = ngx_string(NGX_HTTP_CLIENT_TEMP_PATH);
 
     while (beside.len && beside.data[beside.len - 1] != '/') {
         beside.len--;
@@ -406,10 +407,10 @@ ngx_realtime_conf_default_store(ngx_conf_t *cf, ngx_str_t *store)
 static char *
 ngx_realtime_conf_sqlite(ngx_conf_t *cf, ngx_str_t *store)
 {
-    u_char          *p;
-    ngx_str_t        path;
-    ngx_uint_t       directory;
-    ngx_file_info_t  info;
+    u_char         *p;
+    ngx_str_t       path;
+    ngx_uint_t      directory;
+    ngx_file_info_t info;
 
     path.data = store->data + 7;
     path.len = store->len - 7;
@@ -431,8 +432,7 @@ ngx_realtime_conf_sqlite(ngx_conf_t *cf, ngx_str_t *store)
 
     store->data = p;
     p = ngx_sprintf(p, "sqlite:%V%s%s%Z", &path,
-                    directory && path.data[path.len - 1] != '/' ? "/" : "",
-                    directory ? "realtime.db" : "");
+        directory && path.data[path.len - 1] != '/' ? "/" : "", directory ? "realtime.db" : "");
     store->len = p - store->data - 1;
 
     return NGX_CONF_OK;
@@ -491,9 +491,9 @@ ngx_realtime_conf_pool(ngx_conf_t *cf, ngx_realtime_main_conf_t *mcf)
 static char *
 ngx_realtime_conf_paths(ngx_conf_t *cf, ngx_realtime_main_conf_t *mcf)
 {
-    u_char           *slash;
-    ngx_str_t         file, usual, directory;
-    ngx_file_info_t   info;
+    u_char         *slash;
+    ngx_str_t       file, usual, directory;
+    ngx_file_info_t info;
 
     if (ngx_realtime_conf_default_store(cf, &usual) != NGX_CONF_OK
         || ngx_realtime_conf_sqlite(cf, &usual) != NGX_CONF_OK)
@@ -527,8 +527,8 @@ ngx_realtime_conf_paths(ngx_conf_t *cf, ngx_realtime_main_conf_t *mcf)
             return NGX_CONF_ERROR;
         }
 
-        mcf->bus_dir.len = ngx_sprintf(mcf->bus_dir.data, "%V.bus%Z", &file)
-                           - mcf->bus_dir.data - 1;
+        mcf->bus_dir.len =
+            ngx_sprintf(mcf->bus_dir.data, "%V.bus%Z", &file) - mcf->bus_dir.data - 1;
 
     } else if (ngx_conf_full_name(cf->cycle, &mcf->bus_dir, 0) != NGX_OK) {
         return NGX_CONF_ERROR;
@@ -560,7 +560,7 @@ ngx_realtime_conf_path(ngx_conf_t *cf, ngx_str_t *path, u_char *start, u_char *e
 static ngx_int_t
 ngx_realtime_conf_add_path(ngx_conf_t *cf, ngx_str_t *name)
 {
-    ngx_path_t  *path;
+    ngx_path_t *path;
 
     path = ngx_pcalloc(cf->pool, sizeof(ngx_path_t));
     if (path == NULL) {
@@ -602,12 +602,12 @@ ngx_realtime_conf_merge_key(ngx_conf_t *cf, ngx_realtime_loc_conf_t *prev,
 static char *
 ngx_realtime_conf_make_key(ngx_conf_t *cf, ngx_realtime_loc_conf_t *conf)
 {
-    rt_error_t   error;
-    rt_status_t  status;
+    rt_error_t  error;
+    rt_status_t status;
 
     if (conf->jwt_secret.len && conf->jwt_key_file.len) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"realtime_jwt_secret\" and \"realtime_jwt_key\" exclude each other");
+            "\"realtime_jwt_secret\" and \"realtime_jwt_key\" exclude each other");
         return NGX_CONF_ERROR;
     }
 
@@ -632,12 +632,12 @@ ngx_realtime_conf_make_key(ngx_conf_t *cf, ngx_realtime_loc_conf_t *conf)
 static char *
 ngx_realtime_conf_key_file(ngx_conf_t *cf, ngx_str_t *name, rt_key_t **key)
 {
-    char        *rv;
-    u_char      *text;
-    ssize_t      n;
-    ngx_fd_t     fd;
-    rt_error_t   error;
-    rt_status_t  status;
+    char       *rv;
+    u_char     *text;
+    ssize_t     n;
+    ngx_fd_t    fd;
+    rt_error_t  error;
+    rt_status_t status;
 
     if (ngx_conf_full_name(cf->cycle, name, 1) != NGX_OK) {
         return NGX_CONF_ERROR;
@@ -659,7 +659,7 @@ ngx_realtime_conf_key_file(ngx_conf_t *cf, ngx_str_t *name, rt_key_t **key)
     n = ngx_read_fd(fd, text, NGX_REALTIME_KEY_FILE_MAX);
     if (n < 0 || n == NGX_REALTIME_KEY_FILE_MAX) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, n < 0 ? ngx_errno : 0,
-                           "\"%V\" can't be read, or is too large for a key", name);
+            "\"%V\" can't be read, or is too large for a key", name);
         goto done;
     }
 
@@ -685,7 +685,7 @@ static char *
 ngx_realtime_conf_use_key(ngx_conf_t *cf, const char *what, rt_status_t status, rt_error_t *error,
     rt_key_t *key)
 {
-    ngx_pool_cleanup_t  *cleanup;
+    ngx_pool_cleanup_t *cleanup;
 
     if (status != RT_OK) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid \"%s\": %s", what, error->text);
@@ -716,7 +716,7 @@ ngx_realtime_conf_key_cleanup(void *data)
 static ngx_int_t
 ngx_realtime_conf_sid_key(ngx_conf_t *cf, rt_str_t secret)
 {
-    ngx_realtime_main_conf_t  *mcf;
+    ngx_realtime_main_conf_t *mcf;
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_realtime_module);
 

@@ -6,57 +6,47 @@
 #include <rt/rt_sio.h>
 
 
-#define NGX_REALTIME_ECHO_NAMESPACES  2
+#define NGX_REALTIME_ECHO_NAMESPACES 2
 
 typedef struct {
-    rt_sio_decoder_t  decoder;
-    unsigned          connected[NGX_REALTIME_ECHO_NAMESPACES];
+    rt_sio_decoder_t decoder;
+    unsigned         connected[NGX_REALTIME_ECHO_NAMESPACES];
 } ngx_realtime_echo_t;
 
-static void ngx_realtime_echo_engine_message(ngx_realtime_session_t *s, ngx_uint_t binary,
-    u_char *data, size_t len);
-static void ngx_realtime_echo_websocket_message(ngx_realtime_session_t *s, ngx_uint_t binary,
-    u_char *data, size_t len);
-static void ngx_realtime_echo_socket_message(ngx_realtime_session_t *s, ngx_uint_t binary,
-    u_char *data, size_t len);
-static void ngx_realtime_echo_socket_clear(ngx_realtime_session_t *s);
-static json_t *ngx_realtime_echo_socket_export(ngx_realtime_session_t *s);
+static void      ngx_realtime_echo_engine_message(ngx_realtime_session_t *s, ngx_uint_t binary,
+         u_char *data, size_t len);
+static void      ngx_realtime_echo_websocket_message(ngx_realtime_session_t *s, ngx_uint_t binary,
+         u_char *data, size_t len);
+static void      ngx_realtime_echo_socket_message(ngx_realtime_session_t *s, ngx_uint_t binary,
+         u_char *data, size_t len);
+static void      ngx_realtime_echo_socket_clear(ngx_realtime_session_t *s);
+static json_t   *ngx_realtime_echo_socket_export(ngx_realtime_session_t *s);
 static ngx_int_t ngx_realtime_echo_socket_import(ngx_realtime_session_t *s, json_t *state);
-static void ngx_realtime_echo_packet(ngx_realtime_session_t *s, rt_sio_packet_t *packet);
-static void ngx_realtime_echo_connect(ngx_realtime_session_t *s, rt_sio_packet_t *packet,
-    ngx_uint_t n);
-static void ngx_realtime_echo_event(ngx_realtime_session_t *s, rt_sio_packet_t *packet);
-static void ngx_realtime_echo_send(ngx_realtime_session_t *s, rt_buf_t *out);
+static void      ngx_realtime_echo_packet(ngx_realtime_session_t *s, rt_sio_packet_t *packet);
+static void      ngx_realtime_echo_connect(ngx_realtime_session_t *s, rt_sio_packet_t *packet,
+         ngx_uint_t n);
+static void      ngx_realtime_echo_event(ngx_realtime_session_t *s, rt_sio_packet_t *packet);
+static void      ngx_realtime_echo_send(ngx_realtime_session_t *s, rt_buf_t *out);
 
-static const char  *ngx_realtime_echo_namespaces[NGX_REALTIME_ECHO_NAMESPACES] = { "/", "/custom" };
+static const char *ngx_realtime_echo_namespaces[NGX_REALTIME_ECHO_NAMESPACES] = {"/", "/custom"};
 
 
-const ngx_realtime_protocol_t  ngx_realtime_echo_engine = {
-    "engine echo", 0, ngx_realtime_echo_engine_message, NULL, NULL, NULL, NULL, NULL, NULL
-};
+const ngx_realtime_protocol_t ngx_realtime_echo_engine = {"engine echo", 0,
+    ngx_realtime_echo_engine_message, NULL, NULL, NULL, NULL, NULL, NULL};
 
-const ngx_realtime_protocol_t  ngx_realtime_echo_websocket = {
-    "websocket echo", 0, ngx_realtime_echo_websocket_message, NULL, NULL, NULL, NULL, NULL, NULL
-};
+const ngx_realtime_protocol_t ngx_realtime_echo_websocket = {"websocket echo", 0,
+    ngx_realtime_echo_websocket_message, NULL, NULL, NULL, NULL, NULL, NULL};
 
-const ngx_realtime_protocol_t  ngx_realtime_echo_socket = {
-    "socket echo",
-    1,
-    ngx_realtime_echo_socket_message,
-    NULL,
-    NULL,
-    NULL,
-    ngx_realtime_echo_socket_clear,
-    ngx_realtime_echo_socket_export,
-    ngx_realtime_echo_socket_import
-};
+const ngx_realtime_protocol_t ngx_realtime_echo_socket = {"socket echo", 1,
+    ngx_realtime_echo_socket_message, NULL, NULL, NULL, ngx_realtime_echo_socket_clear,
+    ngx_realtime_echo_socket_export, ngx_realtime_echo_socket_import};
 
 
 static void
 ngx_realtime_echo_engine_message(ngx_realtime_session_t *s, ngx_uint_t binary, u_char *data,
     size_t len)
 {
-    rt_buf_t  out;
+    rt_buf_t out;
 
     if (binary) {
         ngx_realtime_session_send_binary(s, data, len);
@@ -86,10 +76,10 @@ static void
 ngx_realtime_echo_socket_message(ngx_realtime_session_t *s, ngx_uint_t binary, u_char *data,
     size_t len)
 {
-    rt_error_t            error;
-    rt_status_t           status;
-    rt_sio_packet_t       packet;
-    ngx_realtime_echo_t  *echo;
+    rt_error_t           error;
+    rt_status_t          status;
+    rt_sio_packet_t      packet;
+    ngx_realtime_echo_t *echo;
 
     if (s->state == NULL) {
         s->state = ngx_calloc(sizeof(ngx_realtime_echo_t), ngx_cycle->log);
@@ -103,10 +93,9 @@ ngx_realtime_echo_socket_message(ngx_realtime_session_t *s, ngx_uint_t binary, u
 
     ngx_memzero(&packet, sizeof(rt_sio_packet_t));
 
-    status = binary ? rt_sio_decode_binary(&echo->decoder, data, len, s->conf->max_payload,
-                                           &packet, &error)
-                    : rt_sio_decode_text(&echo->decoder, (rt_str_t){(char *) data, len}, &packet,
-                                         &error);
+    status = binary
+        ? rt_sio_decode_binary(&echo->decoder, data, len, s->conf->max_payload, &packet, &error)
+        : rt_sio_decode_text(&echo->decoder, (rt_str_t){(char *) data, len}, &packet, &error);
 
     if (status == RT_AGAIN) {
         return;
@@ -127,9 +116,9 @@ ngx_realtime_echo_socket_message(ngx_realtime_session_t *s, ngx_uint_t binary, u
 static void
 ngx_realtime_echo_packet(ngx_realtime_session_t *s, rt_sio_packet_t *packet)
 {
-    rt_buf_t              out;
-    ngx_uint_t            n;
-    ngx_realtime_echo_t  *echo;
+    rt_buf_t             out;
+    ngx_uint_t           n;
+    ngx_realtime_echo_t *echo;
 
     echo = s->state;
 
@@ -169,9 +158,9 @@ ngx_realtime_echo_packet(ngx_realtime_session_t *s, rt_sio_packet_t *packet)
 static void
 ngx_realtime_echo_connect(ngx_realtime_session_t *s, rt_sio_packet_t *packet, ngx_uint_t n)
 {
-    u_char                socket_id[NGX_REALTIME_SOCKET_ID_LEN];
-    rt_buf_t              out, auth;
-    ngx_realtime_echo_t  *echo;
+    u_char               socket_id[NGX_REALTIME_SOCKET_ID_LEN];
+    rt_buf_t             out, auth;
+    ngx_realtime_echo_t *echo;
 
     echo = s->state;
 
@@ -214,10 +203,10 @@ ngx_realtime_echo_connect(ngx_realtime_session_t *s, rt_sio_packet_t *packet, ng
 static void
 ngx_realtime_echo_event(ngx_realtime_session_t *s, rt_sio_packet_t *packet)
 {
-    size_t       i;
-    rt_buf_t     args, out;
-    rt_str_t     text;
-    const char  *event;
+    size_t      i;
+    rt_buf_t    args, out;
+    rt_str_t    text;
+    const char *event;
 
     event = json_string_value(json_array_get(packet->data, 0));
 
@@ -243,7 +232,7 @@ ngx_realtime_echo_event(ngx_realtime_session_t *s, rt_sio_packet_t *packet)
 
     if (ngx_strcmp(event, "message") == 0) {
         rt_sio_encode_event(&out, packet->nsp, rt_str("message-back"), text,
-                            packet->attachment_count);
+            packet->attachment_count);
 
     } else if (ngx_strcmp(event, "message-with-ack") == 0 && packet->id != RT_SIO_ID_NONE) {
         rt_sio_encode_ack(&out, packet->nsp, packet->id, text, packet->attachment_count);
@@ -258,7 +247,7 @@ ngx_realtime_echo_event(ngx_realtime_session_t *s, rt_sio_packet_t *packet)
 
     for (i = 0; i < packet->attachment_count; i++) {
         ngx_realtime_session_send_binary(s, packet->attachments[i].data,
-                                         packet->attachments[i].len);
+            packet->attachments[i].len);
     }
 }
 
@@ -277,7 +266,7 @@ ngx_realtime_echo_send(ngx_realtime_session_t *s, rt_buf_t *out)
 static void
 ngx_realtime_echo_socket_clear(ngx_realtime_session_t *s)
 {
-    ngx_realtime_echo_t  *echo;
+    ngx_realtime_echo_t *echo;
 
     echo = s->state;
 
@@ -292,19 +281,19 @@ ngx_realtime_echo_socket_clear(ngx_realtime_session_t *s)
 static json_t *
 ngx_realtime_echo_socket_export(ngx_realtime_session_t *s)
 {
-    ngx_realtime_echo_t  *echo;
+    ngx_realtime_echo_t *echo;
 
     echo = s->state;
 
     return json_pack("[b,b]", echo != NULL && echo->connected[0],
-                     echo != NULL && echo->connected[1]);
+        echo != NULL && echo->connected[1]);
 }
 
 
 static ngx_int_t
 ngx_realtime_echo_socket_import(ngx_realtime_session_t *s, json_t *state)
 {
-    ngx_realtime_echo_t  *echo;
+    ngx_realtime_echo_t *echo;
 
     echo = ngx_calloc(sizeof(ngx_realtime_echo_t), ngx_cycle->log);
     if (echo == NULL) {

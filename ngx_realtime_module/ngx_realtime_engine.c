@@ -9,18 +9,17 @@
 #include "ngx_realtime_upgrade.h"
 
 
-#define NGX_REALTIME_AUTH_TIMEOUT  10000   /* for the first frame of a plain client */
+#define NGX_REALTIME_AUTH_TIMEOUT 10000 /* for the first frame of a plain client */
 
 static ngx_int_t ngx_realtime_engine_session(ngx_http_request_t *r, ngx_uint_t websocket);
 static ngx_int_t ngx_realtime_engine_handshake(ngx_http_request_t *r, ngx_uint_t websocket);
-static ngx_int_t ngx_realtime_engine_open_polling(ngx_http_request_t *r,
-    ngx_realtime_session_t *s);
+static ngx_int_t ngx_realtime_engine_open_polling(ngx_http_request_t *r, ngx_realtime_session_t *s);
 static ngx_int_t ngx_realtime_engine_open_websocket(ngx_http_request_t *r,
-    ngx_realtime_session_t *s);
+    ngx_realtime_session_t                                             *s);
 static ngx_int_t ngx_realtime_engine_bare(ngx_http_request_t *r,
-    const ngx_realtime_protocol_t *protocol);
-static void ngx_realtime_engine_upgraded(void *data, ngx_realtime_ws_t *ws);
-static void ngx_realtime_engine_bare_upgraded(void *data, ngx_realtime_ws_t *ws);
+    const ngx_realtime_protocol_t                            *protocol);
+static void      ngx_realtime_engine_upgraded(void *data, ngx_realtime_ws_t *ws);
+static void      ngx_realtime_engine_bare_upgraded(void *data, ngx_realtime_ws_t *ws);
 static ngx_int_t ngx_realtime_engine_open(ngx_realtime_session_t *s, ngx_uint_t websocket,
     rt_buf_t *out);
 static ngx_int_t ngx_realtime_engine_error(ngx_http_request_t *r, ngx_uint_t code);
@@ -39,19 +38,11 @@ static void ngx_realtime_engine_on_timer(ngx_realtime_ws_t *ws);
 static void ngx_realtime_engine_on_closed(ngx_realtime_ws_t *ws, const char *reason);
 
 
-static const ngx_realtime_ws_owner_t  ngx_realtime_engine_owner = {
-    ngx_realtime_engine_on_message,
-    NULL,
-    ngx_realtime_engine_on_timer,
-    ngx_realtime_engine_on_closed
-};
+static const ngx_realtime_ws_owner_t ngx_realtime_engine_owner = {ngx_realtime_engine_on_message,
+    NULL, ngx_realtime_engine_on_timer, ngx_realtime_engine_on_closed};
 
-static const ngx_realtime_ws_owner_t  ngx_realtime_bare_owner = {
-    ngx_realtime_engine_on_bare_message,
-    ngx_realtime_engine_on_pong,
-    ngx_realtime_engine_on_timer,
-    ngx_realtime_engine_on_closed
-};
+static const ngx_realtime_ws_owner_t ngx_realtime_bare_owner = {ngx_realtime_engine_on_bare_message,
+    ngx_realtime_engine_on_pong, ngx_realtime_engine_on_timer, ngx_realtime_engine_on_closed};
 
 
 /* Order of judgement, as Engine.IO's own server has it: transport, sid, method; the protocol's
@@ -59,10 +50,10 @@ static const ngx_realtime_ws_owner_t  ngx_realtime_bare_owner = {
 ngx_int_t
 ngx_realtime_engine_handler(ngx_http_request_t *r)
 {
-    ngx_int_t                 rc;
-    ngx_str_t                 transport, version;
-    ngx_uint_t                websocket;
-    ngx_realtime_loc_conf_t  *lcf;
+    ngx_int_t                rc;
+    ngx_str_t                transport, version;
+    ngx_uint_t               websocket;
+    ngx_realtime_loc_conf_t *lcf;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_realtime_module);
 
@@ -84,18 +75,17 @@ ngx_realtime_engine_handler(ngx_http_request_t *r)
 
     rc = ngx_realtime_http_arg(r, "transport", &transport);
 
-    if (rc == NGX_DECLINED && lcf->echo == NGX_REALTIME_ECHO_NONE
-        && ngx_realtime_upgrade_asked(r)
+    if (rc == NGX_DECLINED && lcf->echo == NGX_REALTIME_ECHO_NONE && ngx_realtime_upgrade_asked(r)
         && ngx_realtime_http_arg(r, "EIO", &version) == NGX_DECLINED)
     {
         return ngx_realtime_engine_bare(r, &ngx_realtime_plain);
     }
 
-    websocket = rc == NGX_OK && transport.len == 9
-                && ngx_strncmp(transport.data, "websocket", 9) == 0;
+    websocket =
+        rc == NGX_OK && transport.len == 9 && ngx_strncmp(transport.data, "websocket", 9) == 0;
 
-    if (!websocket && (rc != NGX_OK || transport.len != 7
-                       || ngx_strncmp(transport.data, "polling", 7) != 0))
+    if (!websocket
+        && (rc != NGX_OK || transport.len != 7 || ngx_strncmp(transport.data, "polling", 7) != 0))
     {
         return ngx_realtime_engine_error(r, 0);
     }
@@ -112,8 +102,8 @@ ngx_realtime_engine_handler(ngx_http_request_t *r)
 static ngx_int_t
 ngx_realtime_engine_session(ngx_http_request_t *r, ngx_uint_t websocket)
 {
-    ngx_str_t           text, version;
-    ngx_realtime_sid_t  sid;
+    ngx_str_t          text, version;
+    ngx_realtime_sid_t sid;
 
     if (ngx_realtime_http_arg(r, "sid", &text) != NGX_OK
         || ngx_realtime_sid_parse(&sid, &text) != NGX_OK)
@@ -121,8 +111,8 @@ ngx_realtime_engine_session(ngx_http_request_t *r, ngx_uint_t websocket)
         return ngx_realtime_engine_error(r, 1);
     }
 
-    if (ngx_realtime_http_arg(r, "EIO", &version) != NGX_OK
-        || version.len != 1 || version.data[0] != '4')
+    if (ngx_realtime_http_arg(r, "EIO", &version) != NGX_OK || version.len != 1
+        || version.data[0] != '4')
     {
         return ngx_realtime_engine_error(r, 3);
     }
@@ -148,24 +138,22 @@ ngx_realtime_engine_session(ngx_http_request_t *r, ngx_uint_t websocket)
 static ngx_int_t
 ngx_realtime_engine_handshake(ngx_http_request_t *r, ngx_uint_t websocket)
 {
-    ngx_int_t                       rc;
-    ngx_str_t                       version;
-    ngx_realtime_session_t         *s;
-    ngx_realtime_loc_conf_t        *lcf;
-    const ngx_realtime_protocol_t  *protocol;
+    ngx_int_t                      rc;
+    ngx_str_t                      version;
+    ngx_realtime_session_t        *s;
+    ngx_realtime_loc_conf_t       *lcf;
+    const ngx_realtime_protocol_t *protocol;
 
     if (r->method != NGX_HTTP_GET) {
         return ngx_realtime_engine_error(r, 2);
     }
 
-    if (websocket && (!ngx_realtime_upgrade_asked(r)
-                      || ngx_realtime_upgrade_check(r) != NGX_OK))
-    {
+    if (websocket && (!ngx_realtime_upgrade_asked(r) || ngx_realtime_upgrade_check(r) != NGX_OK)) {
         return ngx_realtime_engine_error(r, 3);
     }
 
-    if (ngx_realtime_http_arg(r, "EIO", &version) != NGX_OK
-        || version.len != 1 || version.data[0] != '4')
+    if (ngx_realtime_http_arg(r, "EIO", &version) != NGX_OK || version.len != 1
+        || version.data[0] != '4')
     {
         return ngx_realtime_engine_error(r, 5);
     }
@@ -173,8 +161,8 @@ ngx_realtime_engine_handshake(ngx_http_request_t *r, ngx_uint_t websocket)
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_realtime_module);
 
     protocol = lcf->echo == NGX_REALTIME_ECHO_ENGINE ? &ngx_realtime_echo_engine
-               : lcf->echo == NGX_REALTIME_ECHO_SOCKET ? &ngx_realtime_echo_socket
-               : &ngx_realtime_socketio;
+        : lcf->echo == NGX_REALTIME_ECHO_SOCKET      ? &ngx_realtime_echo_socket
+                                                     : &ngx_realtime_socketio;
 
     s = ngx_realtime_engine_create(r, protocol, 1, &rc);
     if (s == NULL) {
@@ -190,7 +178,7 @@ static ngx_int_t
 ngx_realtime_engine_unavailable(ngx_http_request_t *r)
 {
     return ngx_realtime_http_error(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                   rt_str("This worker takes no clients, try again"), NULL);
+        rt_str("This worker takes no clients, try again"), NULL);
 }
 
 
@@ -199,10 +187,10 @@ static ngx_realtime_session_t *
 ngx_realtime_engine_create(ngx_http_request_t *r, const ngx_realtime_protocol_t *protocol,
     ngx_uint_t engine, ngx_int_t *rc)
 {
-    ngx_str_t                 token;
-    ngx_uint_t                busy;
-    ngx_realtime_session_t   *s;
-    ngx_realtime_loc_conf_t  *lcf;
+    ngx_str_t                token;
+    ngx_uint_t               busy;
+    ngx_realtime_session_t  *s;
+    ngx_realtime_loc_conf_t *lcf;
 
     /* those that are here are being told to go */
     if (ngx_realtime_worker->exiting) {
@@ -216,7 +204,7 @@ ngx_realtime_engine_create(ngx_http_request_t *r, const ngx_realtime_protocol_t 
 
     if (s == NULL) {
         *rc = busy ? ngx_realtime_http_error(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                             rt_str("Too many connections"), NULL)
+                  rt_str("Too many connections"), NULL)
                    : NGX_HTTP_INTERNAL_SERVER_ERROR;
         return NULL;
     }
@@ -232,14 +220,13 @@ ngx_realtime_engine_create(ngx_http_request_t *r, const ngx_realtime_protocol_t 
 static ngx_int_t
 ngx_realtime_engine_open_polling(ngx_http_request_t *r, ngx_realtime_session_t *s)
 {
-    rt_buf_t   out;
-    ngx_int_t  rc;
-    ngx_str_t  body;
+    rt_buf_t  out;
+    ngx_int_t rc;
+    ngx_str_t body;
 
     ngx_memzero(&out, sizeof(rt_buf_t));
 
-    if (ngx_realtime_polling_attach(s) != NGX_OK
-        || ngx_realtime_engine_open(s, 0, &out) != NGX_OK)
+    if (ngx_realtime_polling_attach(s) != NGX_OK || ngx_realtime_engine_open(s, 0, &out) != NGX_OK)
     {
         rt_buf_free(&out);
         ngx_realtime_session_close(s, RT_WS_CLOSE_INTERNAL, "no memory");
@@ -276,9 +263,9 @@ ngx_realtime_engine_open_websocket(ngx_http_request_t *r, ngx_realtime_session_t
 static void
 ngx_realtime_engine_upgraded(void *data, ngx_realtime_ws_t *ws)
 {
-    ngx_realtime_session_t  *s = data;
+    ngx_realtime_session_t *s = data;
 
-    rt_buf_t  out;
+    rt_buf_t out;
 
     if (ws == NULL) {
         ngx_realtime_session_close(s, RT_WS_CLOSE_NORMAL, "handshake broke off");
@@ -305,9 +292,9 @@ ngx_realtime_engine_upgraded(void *data, ngx_realtime_ws_t *ws)
 static ngx_int_t
 ngx_realtime_engine_bare(ngx_http_request_t *r, const ngx_realtime_protocol_t *protocol)
 {
-    ngx_int_t                rc;
-    ngx_str_t                token;
-    ngx_realtime_session_t  *s;
+    ngx_int_t               rc;
+    ngx_str_t               token;
+    ngx_realtime_session_t *s;
 
     rc = ngx_realtime_upgrade_asked(r) ? ngx_realtime_upgrade_check(r) : 426;
 
@@ -338,7 +325,7 @@ ngx_realtime_engine_bare(ngx_http_request_t *r, const ngx_realtime_protocol_t *p
 static void
 ngx_realtime_engine_bare_upgraded(void *data, ngx_realtime_ws_t *ws)
 {
-    ngx_realtime_session_t  *s = data;
+    ngx_realtime_session_t *s = data;
 
     if (ws == NULL) {
         ngx_realtime_session_close(s, RT_WS_CLOSE_NORMAL, "handshake broke off");
@@ -383,14 +370,14 @@ ngx_realtime_engine_probe_close(void *probe)
 static ngx_int_t
 ngx_realtime_engine_open(ngx_realtime_session_t *s, ngx_uint_t websocket, rt_buf_t *out)
 {
-    u_char  sid[NGX_REALTIME_SID_LEN];
+    u_char sid[NGX_REALTIME_SID_LEN];
 
     if (ngx_realtime_sid_format(sid, &s->sid) != NGX_OK) {
         return NGX_ERROR;
     }
 
     rt_eio_open(out, (rt_str_t){(char *) sid, sizeof(sid)}, !websocket, s->conf->ping_interval,
-                s->conf->ping_timeout, s->conf->max_payload);
+        s->conf->ping_timeout, s->conf->max_payload);
 
     return out->failed ? NGX_ERROR : NGX_OK;
 }
@@ -399,19 +386,19 @@ ngx_realtime_engine_open(ngx_realtime_session_t *s, ngx_uint_t websocket, rt_buf
 static ngx_int_t
 ngx_realtime_engine_error(ngx_http_request_t *r, ngx_uint_t code)
 {
-    ngx_str_t  body;
+    ngx_str_t body;
 
     body = ngx_realtime_ngx_str(rt_eio_error_body((int) code));
 
     return ngx_realtime_http_send(r, code == 4 ? NGX_HTTP_FORBIDDEN : NGX_HTTP_BAD_REQUEST,
-                                  "application/json", &body);
+        "application/json", &body);
 }
 
 
 static ngx_int_t
 ngx_realtime_engine_refuse(ngx_http_request_t *r, ngx_int_t status, const char *text)
 {
-    ngx_str_t  websocket = ngx_string("websocket");
+    ngx_str_t websocket = ngx_string("websocket");
 
     if (status == NGX_HTTP_INTERNAL_SERVER_ERROR
         || (status == 426 && ngx_realtime_http_header(r, "Upgrade", &websocket) != NGX_OK))
@@ -429,8 +416,7 @@ ngx_realtime_engine_packet(ngx_realtime_session_t *s, rt_eio_packet_t *packet)
     switch (packet->type) {
 
     case RT_EIO_MESSAGE:
-        s->protocol->on_message(s, packet->binary, (u_char *) packet->data.data,
-                                packet->data.len);
+        s->protocol->on_message(s, packet->binary, (u_char *) packet->data.data, packet->data.len);
         return;
 
     case RT_EIO_PONG:
@@ -452,7 +438,7 @@ ngx_realtime_engine_packet(ngx_realtime_session_t *s, rt_eio_packet_t *packet)
     case RT_EIO_OPEN:
     case RT_EIO_UPGRADE:
     case RT_EIO_NOOP:
-        return;    /* of no meaning here, and harmless */
+        return; /* of no meaning here, and harmless */
     }
 }
 
@@ -460,8 +446,8 @@ ngx_realtime_engine_packet(ngx_realtime_session_t *s, rt_eio_packet_t *packet)
 static void
 ngx_realtime_engine_on_message(ngx_realtime_ws_t *ws, ngx_uint_t binary, u_char *data, size_t len)
 {
-    rt_eio_packet_t          packet;
-    ngx_realtime_session_t  *s;
+    rt_eio_packet_t         packet;
+    ngx_realtime_session_t *s;
 
     s = ws->data;
 
@@ -483,7 +469,7 @@ static void
 ngx_realtime_engine_on_bare_message(ngx_realtime_ws_t *ws, ngx_uint_t binary, u_char *data,
     size_t len)
 {
-    ngx_realtime_session_t  *s;
+    ngx_realtime_session_t *s;
 
     s = ws->data;
     s->protocol->on_message(s, binary, data, len);
@@ -507,7 +493,7 @@ ngx_realtime_engine_on_timer(ngx_realtime_ws_t *ws)
 static void
 ngx_realtime_engine_on_closed(ngx_realtime_ws_t *ws, const char *reason)
 {
-    ngx_realtime_session_t  *s;
+    ngx_realtime_session_t *s;
 
     s = ws->data;
     s->ws = NULL;

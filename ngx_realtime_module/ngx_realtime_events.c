@@ -8,8 +8,8 @@
 #include <rt/rt_text.h>
 
 
-#define NGX_REALTIME_ROOMS_MAX  1000   /* that one client may be in */
-#define NGX_REALTIME_ROOM_ID    512    /* bytes of a room's id: 128 characters */
+#define NGX_REALTIME_ROOMS_MAX 1000 /* that one client may be in */
+#define NGX_REALTIME_ROOM_ID   512  /* bytes of a room's id: 128 characters */
 
 static void ngx_realtime_event_join(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask);
 static void ngx_realtime_event_leave(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask);
@@ -17,30 +17,30 @@ static void ngx_realtime_event_send(ngx_realtime_session_t *s, ngx_realtime_ask_
 static void ngx_realtime_event_typing(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask);
 static void ngx_realtime_event_read(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask);
 
-static const ngx_realtime_event_t  ngx_realtime_events[] = {
-    { "chat:join-room", 0, ngx_realtime_event_join },
-    { "chat:leave-room", 0, ngx_realtime_event_leave },
-    { "chat:send-message", 1, ngx_realtime_event_send },
-    { "chat:typing", 0, ngx_realtime_event_typing },
-    { "chat:read-messages", 0, ngx_realtime_event_read },
+static const ngx_realtime_event_t ngx_realtime_events[] = {
+    {"chat:join-room", 0, ngx_realtime_event_join},
+    {"chat:leave-room", 0, ngx_realtime_event_leave},
+    {"chat:send-message", 1, ngx_realtime_event_send},
+    {"chat:typing", 0, ngx_realtime_event_typing},
+    {"chat:read-messages", 0, ngx_realtime_event_read},
 };
 
-static void ngx_realtime_event_call(ngx_realtime_ask_t *ask, const char *op, json_t *request,
-    ngx_realtime_task_done_pt done);
-static void ngx_realtime_event_called(rt_call_t *call, void *data);
-static void ngx_realtime_event_call_failed(ngx_realtime_ask_t *ask, rt_call_t *call);
+static void      ngx_realtime_event_call(ngx_realtime_ask_t *ask, const char *op, json_t *request,
+         ngx_realtime_task_done_pt done);
+static void      ngx_realtime_event_called(rt_call_t *call, void *data);
+static void      ngx_realtime_event_call_failed(ngx_realtime_ask_t *ask, rt_call_t *call);
 static ngx_int_t ngx_realtime_event_room(json_t *data, u_char *buffer, ngx_str_t *channel);
-static void ngx_realtime_join_channel(ngx_realtime_ask_t *ask, ngx_str_t *channel);
-static void ngx_realtime_join_subscribed(ngx_realtime_member_t *m);
-static void ngx_realtime_join_made(rt_call_t *call, void *data);
-static void ngx_realtime_join_read(ngx_realtime_ask_t *ask);
-static void ngx_realtime_join_done(rt_call_t *call, void *data);
+static void      ngx_realtime_join_channel(ngx_realtime_ask_t *ask, ngx_str_t *channel);
+static void      ngx_realtime_join_subscribed(ngx_realtime_member_t *m);
+static void      ngx_realtime_join_made(rt_call_t *call, void *data);
+static void      ngx_realtime_join_read(ngx_realtime_ask_t *ask);
+static void      ngx_realtime_join_done(rt_call_t *call, void *data);
 
 
 const ngx_realtime_event_t *
 ngx_realtime_event_find(const u_char *name)
 {
-    ngx_uint_t  i;
+    ngx_uint_t i;
 
     for (i = 0; i < sizeof(ngx_realtime_events) / sizeof(ngx_realtime_event_t); i++) {
         if (ngx_strcmp(name, ngx_realtime_events[i].name) == 0) {
@@ -57,13 +57,13 @@ static void
 ngx_realtime_event_call(ngx_realtime_ask_t *ask, const char *op, json_t *request,
     ngx_realtime_task_done_pt done)
 {
-    rt_call_t               *call;
-    ngx_realtime_session_t  *s;
+    rt_call_t              *call;
+    ngx_realtime_session_t *s;
 
     s = ask->session;
 
     call = rt_call_create(rt_op_find(op), RT_DOOR_SOCKET, s->identity, request,
-                          (rt_str_t){(char *) s->socket_id, sizeof(s->socket_id)});
+        (rt_str_t){(char *) s->socket_id, sizeof(s->socket_id)});
 
     ask->task = call ? ngx_realtime_task_post(call, done, ask) : NULL;
 
@@ -75,7 +75,7 @@ ngx_realtime_event_call(ngx_realtime_ask_t *ask, const char *op, json_t *request
         }
 
         ngx_realtime_asks_failed(ask, RT_UNAVAILABLE, "The server is busy, try again later",
-                                 rt_str_null);
+            rt_str_null);
     }
 }
 
@@ -83,7 +83,7 @@ ngx_realtime_event_call(ngx_realtime_ask_t *ask, const char *op, json_t *request
 static void
 ngx_realtime_event_called(rt_call_t *call, void *data)
 {
-    ngx_realtime_ask_t  *ask = data;
+    ngx_realtime_ask_t *ask = data;
 
     if (ask == NULL) {
         return;
@@ -102,11 +102,12 @@ ngx_realtime_event_called(rt_call_t *call, void *data)
 static void
 ngx_realtime_event_call_failed(ngx_realtime_ask_t *ask, rt_call_t *call)
 {
-    const char  *text;
+    const char *text;
 
     /* what went wrong on our side is for the log only */
     text = call->status == RT_ERROR || call->status == RT_NO_MEMORY
-           ? "The server could not do this now, try again later" : call->error.text;
+        ? "The server could not do this now, try again later"
+        : call->error.text;
 
     ngx_realtime_asks_failed(ask, call->status, text, call->reply);
 }
@@ -115,16 +116,14 @@ ngx_realtime_event_call_failed(ngx_realtime_ask_t *ask, rt_call_t *call)
 static void
 ngx_realtime_event_send(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask)
 {
-    ngx_realtime_event_call(ask, "message.send", json_incref(ask->data),
-                            ngx_realtime_event_called);
+    ngx_realtime_event_call(ask, "message.send", json_incref(ask->data), ngx_realtime_event_called);
 }
 
 
 static void
 ngx_realtime_event_read(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask)
 {
-    ngx_realtime_event_call(ask, "message.read", json_incref(ask->data),
-                            ngx_realtime_event_called);
+    ngx_realtime_event_call(ask, "message.read", json_incref(ask->data), ngx_realtime_event_called);
 }
 
 
@@ -133,8 +132,8 @@ ngx_realtime_event_read(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask)
 static ngx_int_t
 ngx_realtime_event_room(json_t *data, u_char *buffer, ngx_str_t *channel)
 {
-    u_char    *p;
-    rt_str_t   id;
+    u_char  *p;
+    rt_str_t id;
 
     id = rt_json_get_str(data, "roomId");
 
@@ -158,12 +157,12 @@ ngx_realtime_event_room(json_t *data, u_char *buffer, ngx_str_t *channel)
 
 
 /* Joining: subscribe first, then read the history, so that a message in between comes as an event
- * rather than never; the hub drops what the history has. A room that is to be made is made first. */
+ * rather than never; the hub drops what the history has. A room to be made is made first. */
 static void
 ngx_realtime_event_join(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask)
 {
-    u_char     buffer[5 + NGX_REALTIME_ROOM_ID];
-    ngx_str_t  channel;
+    u_char    buffer[5 + NGX_REALTIME_ROOM_ID];
+    ngx_str_t channel;
 
     if (ngx_realtime_event_room(ask->data, buffer, &channel) == NGX_OK) {
         ngx_realtime_join_channel(ask, &channel);
@@ -177,10 +176,10 @@ ngx_realtime_event_join(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask)
 static void
 ngx_realtime_join_made(rt_call_t *call, void *data)
 {
-    ngx_realtime_ask_t  *ask = data;
+    ngx_realtime_ask_t *ask = data;
 
-    u_char     buffer[5 + NGX_REALTIME_ROOM_ID];
-    ngx_str_t  channel;
+    u_char    buffer[5 + NGX_REALTIME_ROOM_ID];
+    ngx_str_t channel;
 
     if (ask == NULL) {
         return;
@@ -198,7 +197,7 @@ ngx_realtime_join_made(rt_call_t *call, void *data)
         || ngx_realtime_event_room(ask->data, buffer, &channel) != NGX_OK)
     {
         ngx_realtime_asks_failed(ask, RT_UNAVAILABLE, "The server is busy, try again later",
-                                 rt_str_null);
+            rt_str_null);
         return;
     }
 
@@ -209,9 +208,9 @@ ngx_realtime_join_made(rt_call_t *call, void *data)
 static void
 ngx_realtime_join_channel(ngx_realtime_ask_t *ask, ngx_str_t *channel)
 {
-    ngx_uint_t               rooms;
-    ngx_realtime_member_t   *m;
-    ngx_realtime_session_t  *s;
+    ngx_uint_t              rooms;
+    ngx_realtime_member_t  *m;
+    ngx_realtime_session_t *s;
 
     s = ask->session;
     m = ngx_realtime_hub_find(s, channel);
@@ -223,7 +222,7 @@ ngx_realtime_join_channel(ngx_realtime_ask_t *ask, ngx_str_t *channel)
 
         if (rooms >= NGX_REALTIME_ROOMS_MAX) {
             ngx_realtime_asks_failed(ask, RT_INVALID, "Too many rooms joined, leave some first",
-                                     rt_str_null);
+                rt_str_null);
             return;
         }
 
@@ -231,7 +230,7 @@ ngx_realtime_join_channel(ngx_realtime_ask_t *ask, ngx_str_t *channel)
 
         if (m == NULL) {
             ngx_realtime_asks_failed(ask, RT_UNAVAILABLE, "The server is busy, try again later",
-                                     rt_str_null);
+                rt_str_null);
             return;
         }
     }
@@ -248,15 +247,15 @@ static void
 ngx_realtime_join_subscribed(ngx_realtime_member_t *m)
 {
     /* nothing else is under way while a client joins */
-    ngx_realtime_join_read(ngx_queue_data(ngx_queue_head(&m->session->doing), ngx_realtime_ask_t,
-                                          link));
+    ngx_realtime_join_read(
+        ngx_queue_data(ngx_queue_head(&m->session->doing), ngx_realtime_ask_t, link));
 }
 
 
 static void
 ngx_realtime_join_read(ngx_realtime_ask_t *ask)
 {
-    json_t  *request;
+    json_t *request;
 
     request = json_pack("{s:O}", "roomId", json_object_get(ask->data, "roomId"));
 
@@ -267,11 +266,11 @@ ngx_realtime_join_read(ngx_realtime_ask_t *ask)
 static void
 ngx_realtime_join_done(rt_call_t *call, void *data)
 {
-    ngx_realtime_ask_t  *ask = data;
+    ngx_realtime_ask_t *ask = data;
 
-    ngx_uint_t               first;
-    ngx_realtime_member_t   *m;
-    ngx_realtime_session_t  *s;
+    ngx_uint_t              first;
+    ngx_realtime_member_t  *m;
+    ngx_realtime_session_t *s;
 
     if (ask == NULL) {
         return;
@@ -307,9 +306,9 @@ ngx_realtime_join_done(rt_call_t *call, void *data)
 static void
 ngx_realtime_event_leave(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask)
 {
-    u_char                  buffer[5 + NGX_REALTIME_ROOM_ID];
-    ngx_str_t               channel;
-    ngx_realtime_member_t  *m;
+    u_char                 buffer[5 + NGX_REALTIME_ROOM_ID];
+    ngx_str_t              channel;
+    ngx_realtime_member_t *m;
 
     if (ngx_realtime_event_room(ask->data, buffer, &channel) != NGX_OK) {
         ngx_realtime_asks_failed(ask, RT_INVALID, "roomId must be a room's id", rt_str_null);
@@ -333,10 +332,10 @@ ngx_realtime_event_leave(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask)
 static void
 ngx_realtime_event_typing(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask)
 {
-    json_t                 *typing;
-    u_char                  buffer[5 + NGX_REALTIME_ROOM_ID];
-    ngx_str_t               channel;
-    ngx_realtime_member_t  *m;
+    json_t                *typing;
+    u_char                 buffer[5 + NGX_REALTIME_ROOM_ID];
+    ngx_str_t              channel;
+    ngx_realtime_member_t *m;
 
     typing = json_object_get(ask->data, "isTyping");
 

@@ -20,16 +20,22 @@ typedef struct {
 } ngx_realtime_http_reason_t;
 
 
-static const ngx_realtime_http_reason_t ngx_realtime_http_reasons[] = {{NGX_HTTP_BAD_REQUEST,
-                                                                           "Bad Request"},
-    {NGX_HTTP_UNAUTHORIZED, "Unauthorized"}, {NGX_HTTP_FORBIDDEN, "Forbidden"},
-    {NGX_HTTP_NOT_FOUND, "Not Found"}, {NGX_HTTP_NOT_ALLOWED, "Method Not Allowed"},
-    {NGX_HTTP_REQUEST_TIME_OUT, "Request Timeout"}, {NGX_HTTP_CONFLICT, "Conflict"},
+static const ngx_realtime_http_reason_t ngx_realtime_http_reasons[] = {
+    {NGX_HTTP_BAD_REQUEST, "Bad Request"},
+    {NGX_HTTP_UNAUTHORIZED, "Unauthorized"},
+    {NGX_HTTP_FORBIDDEN, "Forbidden"},
+    {NGX_HTTP_NOT_FOUND, "Not Found"},
+    {NGX_HTTP_NOT_ALLOWED, "Method Not Allowed"},
+    {NGX_HTTP_REQUEST_TIME_OUT, "Request Timeout"},
+    {NGX_HTTP_CONFLICT, "Conflict"},
     {NGX_HTTP_REQUEST_ENTITY_TOO_LARGE, "Payload Too Large"},
     {NGX_HTTP_UNSUPPORTED_MEDIA_TYPE, "Unsupported Media Type"},
+    {426, "Upgrade Required"},
     {NGX_HTTP_TOO_MANY_REQUESTS, "Too Many Requests"},
     {NGX_HTTP_NOT_IMPLEMENTED, "Not Implemented"},
-    {NGX_HTTP_SERVICE_UNAVAILABLE, "Service Unavailable"}, {0, NULL}};
+    {NGX_HTTP_SERVICE_UNAVAILABLE, "Service Unavailable"},
+    {0, NULL},
+};
 
 
 ngx_uint_t

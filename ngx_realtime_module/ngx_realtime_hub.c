@@ -10,50 +10,50 @@
 #include <rt/rt_text.h>
 
 
-#define NGX_REALTIME_HUB_GAP_MS      50
-#define NGX_REALTIME_HUB_RETRY_MS    1000
-#define NGX_REALTIME_HUB_HELD_MAX    4096
-#define NGX_REALTIME_HUB_HEAL_PAGE   500   /* what message.heal gives at most */
-#define NGX_REALTIME_HUB_KINDS       4
-#define NGX_REALTIME_HUB_ENVELOPE    1     /* version of the payload on the bus */
+#define NGX_REALTIME_HUB_GAP_MS    50
+#define NGX_REALTIME_HUB_RETRY_MS  1000
+#define NGX_REALTIME_HUB_HELD_MAX  4096
+#define NGX_REALTIME_HUB_HEAL_PAGE 500 /* what message.heal gives at most */
+#define NGX_REALTIME_HUB_KINDS     4
+#define NGX_REALTIME_HUB_ENVELOPE  1 /* version of the payload on the bus */
 
-#define NGX_REALTIME_HUB_TEXTS       5     /* of an emit, without its channel */
+#define NGX_REALTIME_HUB_TEXTS 5 /* of an emit, without its channel */
 
 /* version 1, seq 8, the texts' lengths of 4 each; behind it the texts */
-#define NGX_REALTIME_HUB_HEADER      (1 + 8 + 4 * NGX_REALTIME_HUB_TEXTS)
+#define NGX_REALTIME_HUB_HEADER (1 + 8 + 4 * NGX_REALTIME_HUB_TEXTS)
 
 static ngx_realtime_channel_t *ngx_realtime_hub_channel(ngx_str_t *name);
 static ngx_realtime_channel_t *ngx_realtime_hub_channel_create(ngx_str_t *name);
-static void ngx_realtime_hub_channel_destroy(ngx_realtime_channel_t *ch);
-static void ngx_realtime_hub_subscribed(void *data);
-static size_t ngx_realtime_hub_length(const rt_emit_t *emit);
-static ngx_realtime_news_t *ngx_realtime_news_create(const rt_emit_t *emit);
-static void ngx_realtime_news_put(ngx_realtime_news_t *news);
-static ngx_realtime_buf_t *ngx_realtime_news_frame(ngx_realtime_news_t *news,
-    ngx_realtime_session_t *s);
-static ngx_realtime_buf_t *ngx_realtime_news_encode(ngx_realtime_news_t *news,
-    ngx_realtime_session_t *s);
-static void ngx_realtime_hub_deliver(ngx_realtime_channel_t *ch, ngx_realtime_news_t *news);
-static void ngx_realtime_hub_take(ngx_realtime_channel_t *ch);
-static void ngx_realtime_hub_fan(ngx_realtime_channel_t *ch, ngx_realtime_news_t *news);
-static void ngx_realtime_hub_tell(ngx_realtime_member_t *m, ngx_realtime_news_t *news);
+static void                    ngx_realtime_hub_channel_destroy(ngx_realtime_channel_t *ch);
+static void                    ngx_realtime_hub_subscribed(void *data);
+static size_t                  ngx_realtime_hub_length(const rt_emit_t *emit);
+static ngx_realtime_news_t    *ngx_realtime_news_create(const rt_emit_t *emit);
+static void                    ngx_realtime_news_put(ngx_realtime_news_t *news);
+static ngx_realtime_buf_t     *ngx_realtime_news_frame(ngx_realtime_news_t *news,
+        ngx_realtime_session_t                                             *s);
+static ngx_realtime_buf_t     *ngx_realtime_news_encode(ngx_realtime_news_t *news,
+        ngx_realtime_session_t                                              *s);
+static void      ngx_realtime_hub_deliver(ngx_realtime_channel_t *ch, ngx_realtime_news_t *news);
+static void      ngx_realtime_hub_take(ngx_realtime_channel_t *ch);
+static void      ngx_realtime_hub_fan(ngx_realtime_channel_t *ch, ngx_realtime_news_t *news);
+static void      ngx_realtime_hub_tell(ngx_realtime_member_t *m, ngx_realtime_news_t *news);
 static ngx_int_t ngx_realtime_hub_hold(ngx_realtime_member_t *m, ngx_realtime_news_t *news);
-static void ngx_realtime_hub_release(ngx_realtime_member_t *m, ngx_uint_t deliver);
-static void ngx_realtime_hub_publish(const rt_emit_t *emit);
-static void ngx_realtime_hub_watch(ngx_realtime_channel_t *ch, ngx_msec_t after);
-static void ngx_realtime_hub_gap_handler(ngx_event_t *ev);
-static void ngx_realtime_hub_healed(rt_call_t *call, void *data);
-static void ngx_realtime_hub_drop(rt_order_item_t *items);
+static void      ngx_realtime_hub_release(ngx_realtime_member_t *m, ngx_uint_t deliver);
+static void      ngx_realtime_hub_publish(const rt_emit_t *emit);
+static void      ngx_realtime_hub_watch(ngx_realtime_channel_t *ch, ngx_msec_t after);
+static void      ngx_realtime_hub_gap_handler(ngx_event_t *ev);
+static void      ngx_realtime_hub_healed(rt_call_t *call, void *data);
+static void      ngx_realtime_hub_drop(rt_order_item_t *items);
 
-static ngx_rbtree_t       ngx_realtime_hub_tree;
-static ngx_rbtree_node_t  ngx_realtime_hub_sentinel;
+static ngx_rbtree_t      ngx_realtime_hub_tree;
+static ngx_rbtree_node_t ngx_realtime_hub_sentinel;
 
 
 ngx_int_t
 ngx_realtime_hub_init(void)
 {
     ngx_rbtree_init(&ngx_realtime_hub_tree, &ngx_realtime_hub_sentinel,
-                    ngx_str_rbtree_insert_value);
+        ngx_str_rbtree_insert_value);
 
     return NGX_OK;
 }
@@ -62,17 +62,16 @@ ngx_realtime_hub_init(void)
 static ngx_realtime_channel_t *
 ngx_realtime_hub_channel(ngx_str_t *name)
 {
-    return (ngx_realtime_channel_t *)
-               ngx_str_rbtree_lookup(&ngx_realtime_hub_tree, name,
-                                     ngx_murmur_hash2(name->data, name->len));
+    return (ngx_realtime_channel_t *) ngx_str_rbtree_lookup(&ngx_realtime_hub_tree, name,
+        ngx_murmur_hash2(name->data, name->len));
 }
 
 
 static ngx_realtime_channel_t *
 ngx_realtime_hub_channel_create(ngx_str_t *name)
 {
-    ngx_realtime_bus_t      *bus;
-    ngx_realtime_channel_t  *ch;
+    ngx_realtime_bus_t     *bus;
+    ngx_realtime_channel_t *ch;
 
     ch = ngx_calloc(sizeof(ngx_realtime_channel_t) + name->len, ngx_cycle->log);
     if (ch == NULL) {
@@ -105,7 +104,7 @@ ngx_realtime_hub_channel_create(ngx_str_t *name)
 static void
 ngx_realtime_hub_channel_destroy(ngx_realtime_channel_t *ch)
 {
-    ngx_realtime_bus_t  *bus;
+    ngx_realtime_bus_t *bus;
 
     bus = ngx_realtime_worker->bus;
 
@@ -145,26 +144,24 @@ ngx_realtime_hub_let(ngx_realtime_channel_t *ch)
 static void
 ngx_realtime_hub_subscribed(void *data)
 {
-    ngx_realtime_channel_t  *ch = data;
+    ngx_realtime_channel_t *ch = data;
 
-    ngx_queue_t            *q;
-    ngx_realtime_member_t  *m;
+    ngx_queue_t           *q;
+    ngx_realtime_member_t *m;
 
-    void  (*subscribed)(ngx_realtime_member_t *m);
+    void (*subscribed)(ngx_realtime_member_t * m);
 
     ch->wait = NULL;
     ch->subscribed = 1;
 
-    ch->count++;    /* see ngx_realtime_hub_let */
+    ch->count++; /* see ngx_realtime_hub_let */
 
     /* those that wait are the newest; what they do may remove others, so start anew each time */
 
 again:
 
-    for (q = ngx_queue_last(&ch->members);
-         q != ngx_queue_sentinel(&ch->members);
-         q = ngx_queue_prev(q))
-    {
+    for (q = ngx_queue_last(&ch->members); q != ngx_queue_sentinel(&ch->members);
+         q = ngx_queue_prev(q)) {
         m = ngx_queue_data(q, ngx_realtime_member_t, link);
 
         if (m->subscribed != NULL) {
@@ -183,9 +180,9 @@ ngx_realtime_member_t *
 ngx_realtime_hub_add(ngx_realtime_session_t *s, ngx_str_t *name,
     void (*subscribed)(ngx_realtime_member_t *m))
 {
-    struct timeval           now;
-    ngx_realtime_member_t   *m;
-    ngx_realtime_channel_t  *ch;
+    struct timeval          now;
+    ngx_realtime_member_t  *m;
+    ngx_realtime_channel_t *ch;
 
     m = ngx_calloc(sizeof(ngx_realtime_member_t), ngx_cycle->log);
     if (m == NULL) {
@@ -221,13 +218,13 @@ ngx_realtime_hub_add(ngx_realtime_session_t *s, ngx_str_t *name,
 void
 ngx_realtime_hub_enter(ngx_realtime_member_t *m, int64_t seq)
 {
-    rt_order_item_t         *dropped;
-    ngx_realtime_channel_t  *ch;
+    rt_order_item_t        *dropped;
+    ngx_realtime_channel_t *ch;
 
     ch = m->channel;
     m->entered = 1;
     m->cursor = ngx_max(m->cursor, seq);
-    ch->count++;    /* see ngx_realtime_hub_let */
+    ch->count++; /* see ngx_realtime_hub_let */
 
     /* others that are in already rely on where the order stands; it may be behind seq */
     if (ch->room && ch->order.next == 0) {
@@ -245,8 +242,8 @@ ngx_realtime_hub_enter(ngx_realtime_member_t *m, int64_t seq)
 void
 ngx_realtime_hub_remove(ngx_realtime_member_t *m)
 {
-    ngx_realtime_member_t   **prev;
-    ngx_realtime_channel_t   *ch;
+    ngx_realtime_member_t **prev;
+    ngx_realtime_channel_t *ch;
 
     for (prev = &m->session->members; *prev != m; prev = &(*prev)->next) {
         /* void */
@@ -267,8 +264,8 @@ ngx_realtime_hub_remove(ngx_realtime_member_t *m)
 ngx_realtime_member_t *
 ngx_realtime_hub_find(ngx_realtime_session_t *s, ngx_str_t *name)
 {
-    ngx_realtime_member_t   *m;
-    ngx_realtime_channel_t  *ch;
+    ngx_realtime_member_t  *m;
+    ngx_realtime_channel_t *ch;
 
     ch = ngx_realtime_hub_channel(name);
     if (ch == NULL) {
@@ -288,11 +285,11 @@ ngx_realtime_hub_find(ngx_realtime_session_t *s, ngx_str_t *name)
 int64_t
 ngx_realtime_hub_user_since(ngx_str_t *name, rt_str_t user_id, ngx_realtime_member_t *but)
 {
-    int64_t                  since;
-    uint32_t                 hash;
-    ngx_queue_t             *q;
-    ngx_realtime_member_t   *m;
-    ngx_realtime_channel_t  *ch;
+    int64_t                 since;
+    uint32_t                hash;
+    ngx_queue_t            *q;
+    ngx_realtime_member_t  *m;
+    ngx_realtime_channel_t *ch;
 
     ch = ngx_realtime_hub_channel(name);
     if (ch == NULL) {
@@ -302,10 +299,8 @@ ngx_realtime_hub_user_since(ngx_str_t *name, rt_str_t user_id, ngx_realtime_memb
     since = 0;
     hash = ngx_murmur_hash2((u_char *) user_id.data, user_id.len);
 
-    for (q = ngx_queue_head(&ch->members);
-         q != ngx_queue_sentinel(&ch->members);
-         q = ngx_queue_next(q))
-    {
+    for (q = ngx_queue_head(&ch->members); q != ngx_queue_sentinel(&ch->members);
+         q = ngx_queue_next(q)) {
         m = ngx_queue_data(q, ngx_realtime_member_t, link);
 
         if (m->entered && m != but && m->session->user_hash == hash
@@ -325,22 +320,21 @@ static size_t
 ngx_realtime_hub_length(const rt_emit_t *emit)
 {
     return emit->event.len + emit->data.len + emit->except_socket.len + emit->except_user.len
-           + emit->business_id.len;
+        + emit->business_id.len;
 }
 
 
 static ngx_realtime_news_t *
 ngx_realtime_news_create(const rt_emit_t *emit)
 {
-    u_char               *p;
-    ngx_uint_t            i;
-    ngx_realtime_news_t  *news;
+    u_char              *p;
+    ngx_uint_t           i;
+    ngx_realtime_news_t *news;
 
-    const rt_str_t  texts[] = { emit->event, emit->data, emit->except_socket, emit->except_user,
-                                emit->business_id };
+    const rt_str_t texts[] = {emit->event, emit->data, emit->except_socket, emit->except_user,
+        emit->business_id};
 
-    news = ngx_alloc(sizeof(ngx_realtime_news_t) + ngx_realtime_hub_length(emit),
-                     ngx_cycle->log);
+    news = ngx_alloc(sizeof(ngx_realtime_news_t) + ngx_realtime_hub_length(emit), ngx_cycle->log);
     if (news == NULL) {
         return NULL;
     }
@@ -350,8 +344,8 @@ ngx_realtime_news_create(const rt_emit_t *emit)
     news->order.seq = emit->seq;
     news->references = 1;
 
-    rt_str_t *const  copies[] = { &news->event, &news->data, &news->except_socket,
-                                  &news->except_user, &news->business_id };
+    rt_str_t *const copies[] = {&news->event, &news->data, &news->except_socket, &news->except_user,
+        &news->business_id};
 
     for (i = 0, p = news->bytes; i < NGX_REALTIME_HUB_TEXTS; i++) {
         copies[i]->data = (char *) p;
@@ -369,7 +363,7 @@ ngx_realtime_news_create(const rt_emit_t *emit)
 static void
 ngx_realtime_news_put(ngx_realtime_news_t *news)
 {
-    ngx_uint_t  i;
+    ngx_uint_t i;
 
     if (--news->references > 0) {
         return;
@@ -388,7 +382,7 @@ ngx_realtime_news_put(ngx_realtime_news_t *news)
 static void
 ngx_realtime_hub_drop(rt_order_item_t *items)
 {
-    rt_order_item_t  *item;
+    rt_order_item_t *item;
 
     while (items != NULL) {
         item = items;
@@ -402,10 +396,10 @@ ngx_realtime_hub_drop(rt_order_item_t *items)
 static ngx_realtime_buf_t *
 ngx_realtime_news_frame(ngx_realtime_news_t *news, ngx_realtime_session_t *s)
 {
-    ngx_uint_t            i, deflates;
-    const void           *kind;
-    ngx_realtime_buf_t   *plain;
-    ngx_realtime_buf_t  **slot;
+    ngx_uint_t           i, deflates;
+    const void          *kind;
+    ngx_realtime_buf_t  *plain;
+    ngx_realtime_buf_t **slot;
 
     kind = s->protocol == &ngx_realtime_socketio ? (const void *) s->conf->namespace.data
                                                  : (const void *) s->protocol;
@@ -450,8 +444,8 @@ ngx_realtime_news_frame(ngx_realtime_news_t *news, ngx_realtime_session_t *s)
 static ngx_realtime_buf_t *
 ngx_realtime_news_encode(ngx_realtime_news_t *news, ngx_realtime_session_t *s)
 {
-    rt_buf_t             out;
-    ngx_realtime_buf_t  *buf;
+    rt_buf_t            out;
+    ngx_realtime_buf_t *buf;
 
     ngx_memzero(&out, sizeof(rt_buf_t));
 
@@ -469,7 +463,7 @@ ngx_realtime_news_encode(ngx_realtime_news_t *news, ngx_realtime_session_t *s)
 static void
 ngx_realtime_hub_deliver(ngx_realtime_channel_t *ch, ngx_realtime_news_t *news)
 {
-    ch->count++;    /* see ngx_realtime_hub_let */
+    ch->count++; /* see ngx_realtime_hub_let */
 
     if (news->order.seq == 0 || !ch->room) {
         ngx_realtime_hub_fan(ch, news);
@@ -491,13 +485,13 @@ ngx_realtime_hub_deliver(ngx_realtime_channel_t *ch, ngx_realtime_news_t *news)
 static void
 ngx_realtime_hub_take(ngx_realtime_channel_t *ch)
 {
-    rt_order_item_t  *item;
+    rt_order_item_t *item;
 
     if (!ch->room || ch->order.next == 0) {
         return;
     }
 
-    for ( ;; ) {
+    for (;;) {
         item = rt_order_take(&ch->order);
         if (item == NULL) {
             break;
@@ -516,13 +510,11 @@ ngx_realtime_hub_take(ngx_realtime_channel_t *ch)
 static void
 ngx_realtime_hub_fan(ngx_realtime_channel_t *ch, ngx_realtime_news_t *news)
 {
-    ngx_queue_t            *q;
-    ngx_realtime_member_t  *m;
+    ngx_queue_t           *q;
+    ngx_realtime_member_t *m;
 
-    for (q = ngx_queue_head(&ch->members);
-         q != ngx_queue_sentinel(&ch->members);
-         q = ngx_queue_next(q))
-    {
+    for (q = ngx_queue_head(&ch->members); q != ngx_queue_sentinel(&ch->members);
+         q = ngx_queue_next(q)) {
         m = ngx_queue_data(q, ngx_realtime_member_t, link);
 
         if (m->entered) {
@@ -538,8 +530,8 @@ ngx_realtime_hub_fan(ngx_realtime_channel_t *ch, ngx_realtime_news_t *news)
 static void
 ngx_realtime_hub_tell(ngx_realtime_member_t *m, ngx_realtime_news_t *news)
 {
-    ngx_realtime_buf_t      *buf;
-    ngx_realtime_session_t  *s;
+    ngx_realtime_buf_t     *buf;
+    ngx_realtime_session_t *s;
 
     s = m->session;
 
@@ -578,8 +570,8 @@ ngx_realtime_hub_tell(ngx_realtime_member_t *m, ngx_realtime_news_t *news)
 static ngx_int_t
 ngx_realtime_hub_hold(ngx_realtime_member_t *m, ngx_realtime_news_t *news)
 {
-    uint32_t               size;
-    ngx_realtime_news_t  **held;
+    uint32_t              size;
+    ngx_realtime_news_t **held;
 
     if (m->held_count == m->held_size) {
         size = m->held_size ? m->held_size * 2 : 8;
@@ -613,8 +605,8 @@ ngx_realtime_hub_hold(ngx_realtime_member_t *m, ngx_realtime_news_t *news)
 static void
 ngx_realtime_hub_release(ngx_realtime_member_t *m, ngx_uint_t deliver)
 {
-    uint32_t               i, count;
-    ngx_realtime_news_t  **held;
+    uint32_t              i, count;
+    ngx_realtime_news_t **held;
 
     held = m->held;
     count = m->held_count;
@@ -638,9 +630,9 @@ ngx_realtime_hub_release(ngx_realtime_member_t *m, ngx_uint_t deliver)
 void
 ngx_realtime_hub_emit(const rt_emit_t *emit)
 {
-    ngx_str_t                name;
-    ngx_realtime_news_t     *news;
-    ngx_realtime_channel_t  *ch;
+    ngx_str_t               name;
+    ngx_realtime_news_t    *news;
+    ngx_realtime_channel_t *ch;
 
     name = ngx_realtime_ngx_str(emit->channel);
     ch = ngx_realtime_hub_channel(&name);
@@ -664,14 +656,14 @@ ngx_realtime_hub_emit(const rt_emit_t *emit)
 static void
 ngx_realtime_hub_publish(const rt_emit_t *emit)
 {
-    u_char               *p;
-    uint32_t              len;
-    ngx_str_t             name, payload;
-    ngx_uint_t            i;
-    ngx_realtime_bus_t   *bus;
+    u_char             *p;
+    uint32_t            len;
+    ngx_str_t           name, payload;
+    ngx_uint_t          i;
+    ngx_realtime_bus_t *bus;
 
-    const rt_str_t  texts[] = { emit->event, emit->data, emit->except_socket, emit->except_user,
-                                emit->business_id };
+    const rt_str_t texts[] = {emit->event, emit->data, emit->except_socket, emit->except_user,
+        emit->business_id};
 
     bus = ngx_realtime_worker->bus;
 
@@ -710,16 +702,16 @@ ngx_realtime_hub_publish(const rt_emit_t *emit)
 void
 ngx_realtime_hub_on_publish(void *data, ngx_str_t *channel, ngx_str_t *payload)
 {
-    u_char                  *p;
-    size_t                   left;
-    uint32_t                 len;
-    rt_emit_t                emit;
-    ngx_uint_t               i;
-    ngx_realtime_news_t     *news;
-    ngx_realtime_channel_t  *ch;
+    u_char                 *p;
+    size_t                  left;
+    uint32_t                len;
+    rt_emit_t               emit;
+    ngx_uint_t              i;
+    ngx_realtime_news_t    *news;
+    ngx_realtime_channel_t *ch;
 
-    rt_str_t *const  texts[] = { &emit.event, &emit.data, &emit.except_socket, &emit.except_user,
-                                 &emit.business_id };
+    rt_str_t *const texts[] = {&emit.event, &emit.data, &emit.except_socket, &emit.except_user,
+        &emit.business_id};
 
     ch = ngx_realtime_hub_channel(channel);
 
@@ -742,8 +734,7 @@ ngx_realtime_hub_on_publish(void *data, ngx_str_t *channel, ngx_str_t *payload)
         ngx_memcpy(&len, payload->data + 9 + 4 * i, 4);
 
         if (len > left) {
-            ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                          "realtime: broken envelope on the bus");
+            ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0, "realtime: broken envelope on the bus");
             return;
         }
 
@@ -786,9 +777,9 @@ ngx_realtime_hub_watch(ngx_realtime_channel_t *ch, ngx_msec_t after)
 static void
 ngx_realtime_hub_gap_handler(ngx_event_t *ev)
 {
-    json_t                  *request;
-    rt_call_t               *call;
-    ngx_realtime_channel_t  *ch;
+    json_t                 *request;
+    rt_call_t              *call;
+    ngx_realtime_channel_t *ch;
 
     ch = ev->data;
 
@@ -797,13 +788,13 @@ ngx_realtime_hub_gap_handler(ngx_event_t *ev)
     }
 
     if (!ch->heal_again && !rt_order_has_hole(&ch->order)) {
-        return;    /* what crossed has come */
+        return; /* what crossed has come */
     }
 
     ch->heal_again = 0;
 
     request = json_pack("{s:s%,s:I}", "roomId", (char *) ch->name + 5, ch->node.str.len - 5,
-                        "afterSeq", (json_int_t) (ch->order.next - 1));
+        "afterSeq", (json_int_t) (ch->order.next - 1));
 
     call = rt_call_create(rt_op_find("message.heal"), RT_DOOR_SOCKET, NULL, request, rt_str_null);
 
@@ -822,13 +813,13 @@ ngx_realtime_hub_gap_handler(ngx_event_t *ev)
 static void
 ngx_realtime_hub_healed(rt_call_t *call, void *data)
 {
-    ngx_realtime_channel_t  *ch = data;
+    ngx_realtime_channel_t *ch = data;
 
-    int64_t               due;
-    rt_emit_t            *emit, *emits;
-    ngx_uint_t            count;
-    rt_order_item_t      *dropped;
-    ngx_realtime_news_t  *news;
+    int64_t              due;
+    rt_emit_t           *emit, *emits;
+    ngx_uint_t           count;
+    rt_order_item_t     *dropped;
+    ngx_realtime_news_t *news;
 
     /* only for this worker's members: nothing is to be published */
     emits = call->emits;
@@ -850,7 +841,7 @@ ngx_realtime_hub_healed(rt_call_t *call, void *data)
         return;
     }
 
-    ch->count++;    /* see ngx_realtime_hub_let */
+    ch->count++; /* see ngx_realtime_hub_let */
 
     due = ch->order.next;
 
@@ -886,9 +877,9 @@ ngx_realtime_hub_healed(rt_call_t *call, void *data)
 void
 ngx_realtime_hub_on_gap(void *data)
 {
-    ngx_uint_t               i;
-    ngx_rbtree_node_t       *node;
-    ngx_realtime_channel_t  *ch;
+    ngx_uint_t              i;
+    ngx_rbtree_node_t      *node;
+    ngx_realtime_channel_t *ch;
 
     if (ngx_realtime_hub_tree.root == &ngx_realtime_hub_sentinel) {
         return;
@@ -897,8 +888,7 @@ ngx_realtime_hub_on_gap(void *data)
     i = 0;
 
     for (node = ngx_rbtree_min(ngx_realtime_hub_tree.root, &ngx_realtime_hub_sentinel);
-         node != NULL;
-         node = ngx_rbtree_next(&ngx_realtime_hub_tree, node))
+         node != NULL; node = ngx_rbtree_next(&ngx_realtime_hub_tree, node))
     {
         ch = (ngx_realtime_channel_t *) node;
 

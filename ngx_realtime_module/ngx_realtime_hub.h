@@ -10,48 +10,48 @@
 
 #include <rt/rt_order.h>
 
-typedef struct ngx_realtime_channel_s  ngx_realtime_channel_t;
-typedef struct ngx_realtime_news_s     ngx_realtime_news_t;
+typedef struct ngx_realtime_channel_s ngx_realtime_channel_t;
+typedef struct ngx_realtime_news_s    ngx_realtime_news_t;
 
 /* One event on its way to many, serialised and framed once per kind of client. */
 struct ngx_realtime_news_s {
-    rt_order_item_t      order;         /* first: see rt_order.h; seq 0: unordered */
-    ngx_uint_t           references;
-    ngx_realtime_buf_t  *frames[8];     /* made when the first client of that kind needs it */
-    const void          *kinds[8];      /* protocol, or its namespace's bytes */
-    rt_str_t             event;
-    rt_str_t             data;
-    rt_str_t             except_socket;
-    rt_str_t             except_user;
-    rt_str_t             business_id;
-    u_char               bytes[];       /* all five texts */
+    rt_order_item_t     order; /* first: see rt_order.h; seq 0: unordered */
+    ngx_uint_t          references;
+    ngx_realtime_buf_t *frames[8]; /* made when the first client of that kind needs it */
+    const void         *kinds[8];  /* protocol, or its namespace's bytes */
+    rt_str_t            event;
+    rt_str_t            data;
+    rt_str_t            except_socket;
+    rt_str_t            except_user;
+    rt_str_t            business_id;
+    u_char              bytes[]; /* all five texts */
 };
 
 /* A session in a channel. */
 struct ngx_realtime_member_s {
-    ngx_queue_t              link;      /* in the channel */
-    ngx_realtime_member_t   *next;      /* of the session */
-    ngx_realtime_session_t  *session;
-    ngx_realtime_channel_t  *channel;
-    int64_t                  cursor;    /* ordered events up to here are none of its business */
-    int64_t                  since;     /* when this socket came in: microseconds, for who was first */
-    ngx_realtime_news_t    **held;      /* while entering: what came meanwhile */
-    uint32_t                 held_count;
-    uint32_t                 held_size;
-    ngx_msec_t               typing_at; /* when it last said that it types; 0: it does not */
-    ngx_queue_t              typing_link;
-    void                   (*subscribed)(ngx_realtime_member_t *m);
-    unsigned                 entered:1;
+    ngx_queue_t             link; /* in the channel */
+    ngx_realtime_member_t  *next; /* of the session */
+    ngx_realtime_session_t *session;
+    ngx_realtime_channel_t *channel;
+    int64_t                 cursor; /* ordered events up to here are none of its business */
+    int64_t                 since;  /* when this socket came in: microseconds, for who was first */
+    ngx_realtime_news_t   **held;   /* while entering: what came meanwhile */
+    uint32_t                held_count;
+    uint32_t                held_size;
+    ngx_msec_t              typing_at; /* when it last said that it types; 0: it does not */
+    ngx_queue_t             typing_link;
+    void (*subscribed)(ngx_realtime_member_t *m);
+    unsigned entered:1;
 };
 
 struct ngx_realtime_channel_s {
-    ngx_str_node_t           node;      /* first; its text is the name with its kind: "room:…" */
+    ngx_str_node_t           node; /* first; its text is the name with its kind: "room:…" */
     ngx_queue_t              members;
     ngx_uint_t               count;
     rt_order_t               order;
     ngx_event_t             *gap_timer; /* made at the first hole */
     ngx_realtime_task_t     *heal_task;
-    ngx_realtime_bus_wait_t *wait;      /* until the bus says that all others know of it */
+    ngx_realtime_bus_wait_t *wait; /* until the bus says that all others know of it */
     unsigned                 room:1;
     unsigned                 heal_again:1;
     unsigned                 subscribed:1;
@@ -78,8 +78,7 @@ ngx_realtime_member_t *ngx_realtime_hub_find(ngx_realtime_session_t *s, ngx_str_
 
 /* The earliest `since` of a user's sockets that have entered the channel here, `but` left out; 0:
  * none. */
-int64_t ngx_realtime_hub_user_since(ngx_str_t *name, rt_str_t user_id,
-    ngx_realtime_member_t *but);
+int64_t ngx_realtime_hub_user_since(ngx_str_t *name, rt_str_t user_id, ngx_realtime_member_t *but);
 
 /* Delivers to this worker's members and publishes to the other workers. */
 void ngx_realtime_hub_emit(const rt_emit_t *emit);

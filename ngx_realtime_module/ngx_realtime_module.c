@@ -13,142 +13,138 @@
 
 
 static ngx_int_t ngx_realtime_postconfiguration(ngx_conf_t *cf);
-static void *ngx_realtime_create_main_conf(ngx_conf_t *cf);
-static char *ngx_realtime_init_main_conf(ngx_conf_t *cf, void *conf);
-static void *ngx_realtime_create_loc_conf(ngx_conf_t *cf);
-static char *ngx_realtime_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
+static void     *ngx_realtime_create_main_conf(ngx_conf_t *cf);
+static char     *ngx_realtime_init_main_conf(ngx_conf_t *cf, void *conf);
+static void     *ngx_realtime_create_loc_conf(ngx_conf_t *cf);
+static char     *ngx_realtime_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
 static ngx_int_t ngx_realtime_init_module(ngx_cycle_t *cycle);
 
 
-static ngx_conf_enum_t  ngx_realtime_echo_modes[] = {
-    { ngx_string("engine"), NGX_REALTIME_ECHO_ENGINE },
-    { ngx_string("socket"), NGX_REALTIME_ECHO_SOCKET },
-    { ngx_string("websocket"), NGX_REALTIME_ECHO_WEBSOCKET },
-    { ngx_null_string, 0 }
+static ngx_conf_enum_t ngx_realtime_echo_modes[] = {
+    {ngx_string("engine"), NGX_REALTIME_ECHO_ENGINE},
+    {ngx_string("socket"), NGX_REALTIME_ECHO_SOCKET},
+    {ngx_string("websocket"), NGX_REALTIME_ECHO_WEBSOCKET},
+    {ngx_null_string, 0},
 };
 
-static ngx_conf_post_t  ngx_realtime_positive_msec = { ngx_realtime_conf_positive_msec };
-static ngx_conf_post_t  ngx_realtime_positive_size = { ngx_realtime_conf_positive_size };
+static ngx_conf_post_t ngx_realtime_positive_msec = {ngx_realtime_conf_positive_msec};
+static ngx_conf_post_t ngx_realtime_positive_size = {ngx_realtime_conf_positive_size};
 
-#define NGX_REALTIME_ANY_CONF  (NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF)
-#define NGX_REALTIME_LOC(field)                                                                    \
-    NGX_HTTP_LOC_CONF_OFFSET, offsetof(ngx_realtime_loc_conf_t, field)
+#define NGX_REALTIME_ANY_CONF   (NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF)
+#define NGX_REALTIME_LOC(field) NGX_HTTP_LOC_CONF_OFFSET, offsetof(ngx_realtime_loc_conf_t, field)
 #define NGX_REALTIME_MAIN(field)                                                                   \
     NGX_HTTP_MAIN_CONF_OFFSET, offsetof(ngx_realtime_main_conf_t, field)
 
 
-static ngx_command_t  ngx_realtime_commands[] = {
+static ngx_command_t ngx_realtime_commands[] = {
 
-    { ngx_string("realtime"), NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
-      ngx_conf_set_flag_slot, NGX_REALTIME_LOC(enable), NULL },
+    {ngx_string("realtime"), NGX_HTTP_LOC_CONF | NGX_CONF_FLAG, ngx_conf_set_flag_slot,
+        NGX_REALTIME_LOC(enable), NULL},
 
-    { ngx_string("realtime_api"), NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
-      ngx_conf_set_flag_slot, NGX_REALTIME_LOC(api), NULL },
+    {ngx_string("realtime_api"), NGX_HTTP_LOC_CONF | NGX_CONF_FLAG, ngx_conf_set_flag_slot,
+        NGX_REALTIME_LOC(api), NULL},
 
-    { ngx_string("realtime_echo"), NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot, NGX_REALTIME_LOC(echo), &ngx_realtime_echo_modes },
+    {ngx_string("realtime_echo"), NGX_HTTP_LOC_CONF | NGX_CONF_TAKE1, ngx_conf_set_enum_slot,
+        NGX_REALTIME_LOC(echo), &ngx_realtime_echo_modes},
 
-    { ngx_string("realtime_store"), NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_realtime_conf_store, NGX_REALTIME_MAIN(store), NULL },
+    {ngx_string("realtime_store"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, ngx_realtime_conf_store,
+        NGX_REALTIME_MAIN(store), NULL},
 
-    { ngx_string("realtime_bus_dir"), NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_str_slot, NGX_REALTIME_MAIN(bus_dir), NULL },
+    {ngx_string("realtime_bus_dir"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, ngx_conf_set_str_slot,
+        NGX_REALTIME_MAIN(bus_dir), NULL},
 
-    { ngx_string("realtime_threads"), NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_realtime_conf_threads, NGX_REALTIME_MAIN(threads), NULL },
+    {ngx_string("realtime_threads"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, ngx_realtime_conf_threads,
+        NGX_REALTIME_MAIN(threads), NULL},
 
-    { ngx_string("realtime_jwt_secret"), NGX_REALTIME_ANY_CONF|NGX_CONF_TAKE1,
-      ngx_realtime_conf_secret, NGX_REALTIME_LOC(jwt_secret), NULL },
+    {ngx_string("realtime_jwt_secret"), NGX_REALTIME_ANY_CONF | NGX_CONF_TAKE1,
+        ngx_realtime_conf_secret, NGX_REALTIME_LOC(jwt_secret), NULL},
 
-    { ngx_string("realtime_jwt_key"), NGX_REALTIME_ANY_CONF|NGX_CONF_TAKE1,
-      ngx_realtime_conf_secret, NGX_REALTIME_LOC(jwt_key_file), NULL },
+    {ngx_string("realtime_jwt_key"), NGX_REALTIME_ANY_CONF | NGX_CONF_TAKE1,
+        ngx_realtime_conf_secret, NGX_REALTIME_LOC(jwt_key_file), NULL},
 
-    { ngx_string("realtime_jwt_leeway"), NGX_REALTIME_ANY_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_msec_slot, NGX_REALTIME_LOC(jwt_leeway), NULL },
+    {ngx_string("realtime_jwt_leeway"), NGX_REALTIME_ANY_CONF | NGX_CONF_TAKE1,
+        ngx_conf_set_msec_slot, NGX_REALTIME_LOC(jwt_leeway), NULL},
 
-    { ngx_string("realtime_guest"), NGX_REALTIME_ANY_CONF|NGX_CONF_FLAG,
-      ngx_conf_set_flag_slot, NGX_REALTIME_LOC(guest), NULL },
+    {ngx_string("realtime_guest"), NGX_REALTIME_ANY_CONF | NGX_CONF_FLAG, ngx_conf_set_flag_slot,
+        NGX_REALTIME_LOC(guest), NULL},
 
-    { ngx_string("realtime_namespace"), NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_realtime_conf_namespace, NGX_REALTIME_LOC(namespace), NULL },
+    {ngx_string("realtime_namespace"), NGX_HTTP_LOC_CONF | NGX_CONF_TAKE1,
+        ngx_realtime_conf_namespace, NGX_REALTIME_LOC(namespace), NULL},
 
-    { ngx_string("realtime_allow_origin"), NGX_REALTIME_ANY_CONF|NGX_CONF_1MORE,
-      ngx_realtime_conf_origin, NGX_REALTIME_LOC(allow_origin), NULL },
+    {ngx_string("realtime_allow_origin"), NGX_REALTIME_ANY_CONF | NGX_CONF_1MORE,
+        ngx_realtime_conf_origin, NGX_REALTIME_LOC(allow_origin), NULL},
 
-    { ngx_string("realtime_ping_interval"), NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_msec_slot, NGX_REALTIME_LOC(ping_interval), &ngx_realtime_positive_msec },
+    {ngx_string("realtime_ping_interval"), NGX_HTTP_LOC_CONF | NGX_CONF_TAKE1,
+        ngx_conf_set_msec_slot, NGX_REALTIME_LOC(ping_interval), &ngx_realtime_positive_msec},
 
-    { ngx_string("realtime_ping_timeout"), NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_msec_slot, NGX_REALTIME_LOC(ping_timeout), &ngx_realtime_positive_msec },
+    {ngx_string("realtime_ping_timeout"), NGX_HTTP_LOC_CONF | NGX_CONF_TAKE1,
+        ngx_conf_set_msec_slot, NGX_REALTIME_LOC(ping_timeout), &ngx_realtime_positive_msec},
 
-    { ngx_string("realtime_connect_timeout"), NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_msec_slot, NGX_REALTIME_LOC(connect_timeout), &ngx_realtime_positive_msec },
+    {ngx_string("realtime_connect_timeout"), NGX_HTTP_LOC_CONF | NGX_CONF_TAKE1,
+        ngx_conf_set_msec_slot, NGX_REALTIME_LOC(connect_timeout), &ngx_realtime_positive_msec},
 
-    { ngx_string("realtime_upgrade_timeout"), NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_msec_slot, NGX_REALTIME_LOC(upgrade_timeout), &ngx_realtime_positive_msec },
+    {ngx_string("realtime_upgrade_timeout"), NGX_HTTP_LOC_CONF | NGX_CONF_TAKE1,
+        ngx_conf_set_msec_slot, NGX_REALTIME_LOC(upgrade_timeout), &ngx_realtime_positive_msec},
 
-    { ngx_string("realtime_max_payload"), NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_size_slot, NGX_REALTIME_LOC(max_payload), &ngx_realtime_positive_size },
+    {ngx_string("realtime_max_payload"), NGX_HTTP_LOC_CONF | NGX_CONF_TAKE1, ngx_conf_set_size_slot,
+        NGX_REALTIME_LOC(max_payload), &ngx_realtime_positive_size},
 
-    { ngx_string("realtime_deflate"), NGX_REALTIME_ANY_CONF|NGX_CONF_FLAG,
-      ngx_conf_set_flag_slot, NGX_REALTIME_LOC(deflate), NULL },
+    {ngx_string("realtime_deflate"), NGX_REALTIME_ANY_CONF | NGX_CONF_FLAG, ngx_conf_set_flag_slot,
+        NGX_REALTIME_LOC(deflate), NULL},
 
-    { ngx_string("realtime_send_buffer"), NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_size_slot, NGX_REALTIME_LOC(send_buffer), &ngx_realtime_positive_size },
+    {ngx_string("realtime_send_buffer"), NGX_HTTP_LOC_CONF | NGX_CONF_TAKE1, ngx_conf_set_size_slot,
+        NGX_REALTIME_LOC(send_buffer), &ngx_realtime_positive_size},
 
-    { ngx_string("realtime_rate"), NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
-      ngx_realtime_conf_rate, NGX_REALTIME_LOC(rate), NULL },
+    {ngx_string("realtime_rate"), NGX_HTTP_LOC_CONF | NGX_CONF_TAKE12, ngx_realtime_conf_rate,
+        NGX_REALTIME_LOC(rate), NULL},
 
-    { ngx_string("realtime_max_connections"), NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_realtime_conf_limit, NGX_REALTIME_LOC(max_connections), NULL },
+    {ngx_string("realtime_max_connections"), NGX_HTTP_LOC_CONF | NGX_CONF_TAKE1,
+        ngx_realtime_conf_limit, NGX_REALTIME_LOC(max_connections), NULL},
 
-    { ngx_string("realtime_max_connections_per_user"), NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_realtime_conf_limit, NGX_REALTIME_LOC(max_connections_per_user), NULL },
+    {ngx_string("realtime_max_connections_per_user"), NGX_HTTP_LOC_CONF | NGX_CONF_TAKE1,
+        ngx_realtime_conf_limit, NGX_REALTIME_LOC(max_connections_per_user), NULL},
 
-    ngx_null_command
+    ngx_null_command};
+
+
+static ngx_http_module_t ngx_realtime_module_ctx = {
+    NULL,                           /* preconfiguration */
+    ngx_realtime_postconfiguration, /* postconfiguration */
+    ngx_realtime_create_main_conf,  /* create main configuration */
+    ngx_realtime_init_main_conf,    /* init main configuration */
+    NULL,                           /* create server configuration */
+    NULL,                           /* merge server configuration */
+    ngx_realtime_create_loc_conf,   /* create location configuration */
+    ngx_realtime_merge_loc_conf     /* merge location configuration */
 };
 
 
-static ngx_http_module_t  ngx_realtime_module_ctx = {
-    NULL,                                  /* preconfiguration */
-    ngx_realtime_postconfiguration,        /* postconfiguration */
-    ngx_realtime_create_main_conf,         /* create main configuration */
-    ngx_realtime_init_main_conf,           /* init main configuration */
-    NULL,                                  /* create server configuration */
-    NULL,                                  /* merge server configuration */
-    ngx_realtime_create_loc_conf,          /* create location configuration */
-    ngx_realtime_merge_loc_conf            /* merge location configuration */
-};
-
-
-ngx_module_t  ngx_http_realtime_module = {
-    NGX_MODULE_V1,
-    &ngx_realtime_module_ctx,              /* module context */
-    ngx_realtime_commands,                 /* module directives */
-    NGX_HTTP_MODULE,                       /* module type */
-    NULL,                                  /* init master */
-    ngx_realtime_init_module,              /* init module */
-    ngx_realtime_worker_init,              /* init process */
-    NULL,                                  /* init thread */
-    NULL,                                  /* exit thread */
-    ngx_realtime_worker_exit,              /* exit process */
-    NULL,                                  /* exit master */
-    NGX_MODULE_V1_PADDING
-};
+ngx_module_t ngx_http_realtime_module = {NGX_MODULE_V1,
+    &ngx_realtime_module_ctx, /* module context */
+    ngx_realtime_commands,    /* module directives */
+    NGX_HTTP_MODULE,          /* module type */
+    NULL,                     /* init master */
+    ngx_realtime_init_module, /* init module */
+    ngx_realtime_worker_init, /* init process */
+    NULL,                     /* init thread */
+    NULL,                     /* exit thread */
+    ngx_realtime_worker_exit, /* exit process */
+    NULL,                     /* exit master */
+    NGX_MODULE_V1_PADDING};
 
 
 static void *
 ngx_realtime_create_main_conf(ngx_conf_t *cf)
 {
-    ngx_realtime_main_conf_t  *mcf;
+    ngx_realtime_main_conf_t *mcf;
 
     /* A reload loads no new code while the old one is mapped, so a module can meet a library of
      * another build; what would follow is undefined. */
     if (ngx_strcmp(rt_build_id(), RT_BUILD_ID) != 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "realtime: module %s and core library %s differ: install both of one "
-                           "build, then restart nginx or upgrade the binary (USR2)",
-                           RT_BUILD_ID, rt_build_id());
+            "realtime: module %s and core library %s differ: install both of one "
+            "build, then restart nginx or upgrade the binary (USR2)",
+            RT_BUILD_ID, rt_build_id());
         return NULL;
     }
 
@@ -173,7 +169,7 @@ ngx_realtime_init_main_conf(ngx_conf_t *cf, void *conf)
 static void *
 ngx_realtime_create_loc_conf(ngx_conf_t *cf)
 {
-    ngx_realtime_loc_conf_t  *lcf;
+    ngx_realtime_loc_conf_t *lcf;
 
     lcf = ngx_pcalloc(cf->pool, sizeof(ngx_realtime_loc_conf_t));
     if (lcf == NULL) {
@@ -229,10 +225,10 @@ ngx_realtime_merge_values(ngx_realtime_loc_conf_t *prev, ngx_realtime_loc_conf_t
 static char *
 ngx_realtime_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 {
-    ngx_http_core_loc_conf_t  *clcf;
-    ngx_realtime_loc_conf_t   *prev = parent;
-    ngx_realtime_loc_conf_t   *conf = child;
-    ngx_realtime_main_conf_t  *mcf;
+    ngx_http_core_loc_conf_t *clcf;
+    ngx_realtime_loc_conf_t  *prev = parent;
+    ngx_realtime_loc_conf_t  *conf = child;
+    ngx_realtime_main_conf_t *mcf;
 
     ngx_realtime_merge_values(prev, conf);
 
@@ -246,16 +242,16 @@ ngx_realtime_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     if (conf->enable + conf->api + (conf->echo != NGX_REALTIME_ECHO_NONE) > 1) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "one location takes one of \"realtime\", \"realtime_api\" and "
-                           "\"realtime_echo\"");
+            "one location takes one of \"realtime\", \"realtime_api\" and "
+            "\"realtime_echo\"");
         return NGX_CONF_ERROR;
     }
 
     if (conf->echo == NGX_REALTIME_ECHO_NONE && conf->key == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%s on\" needs a key for its tokens: set \"realtime_jwt_secret\" or "
-                           "\"realtime_jwt_key\", or JWT_SECRET in the environment",
-                           conf->enable ? "realtime" : "realtime_api");
+            "\"%s on\" needs a key for its tokens: set \"realtime_jwt_secret\" or "
+            "\"realtime_jwt_key\", or JWT_SECRET in the environment",
+            conf->enable ? "realtime" : "realtime_api");
         return NGX_CONF_ERROR;
     }
 
@@ -276,7 +272,7 @@ ngx_realtime_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 static ngx_int_t
 ngx_realtime_postconfiguration(ngx_conf_t *cf)
 {
-    ngx_realtime_main_conf_t  *mcf;
+    ngx_realtime_main_conf_t *mcf;
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_realtime_module);
 
@@ -295,7 +291,7 @@ ngx_realtime_postconfiguration(ngx_conf_t *cf)
 static ngx_int_t
 ngx_realtime_init_module(ngx_cycle_t *cycle)
 {
-    ngx_realtime_main_conf_t  *mcf;
+    ngx_realtime_main_conf_t *mcf;
 
     if (ngx_test_config) {
         return NGX_OK;

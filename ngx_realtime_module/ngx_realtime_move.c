@@ -7,24 +7,24 @@
 
 
 /* type 1, the probe's id 8, the sid's random part 12; JSON or a code behind */
-#define NGX_REALTIME_MOVE_HEADER  (1 + 8 + NGX_REALTIME_SID_RANDOM)
-#define NGX_REALTIME_MOVED_MAX    65536
-#define NGX_REALTIME_MOVED_MS     60000
+#define NGX_REALTIME_MOVE_HEADER (1 + 8 + NGX_REALTIME_SID_RANDOM)
+#define NGX_REALTIME_MOVED_MAX   65536
+#define NGX_REALTIME_MOVED_MS    60000
 
 /* A session that was here. */
 typedef struct {
-    ngx_rbtree_node_t  node;
-    ngx_queue_t        link;     /* oldest first */
-    ngx_msec_t         at;
-    u_char             random[NGX_REALTIME_SID_RANDOM];
+    ngx_rbtree_node_t node;
+    ngx_queue_t       link; /* oldest first */
+    ngx_msec_t        at;
+    u_char            random[NGX_REALTIME_SID_RANDOM];
 } ngx_realtime_moved_t;
 
 static ngx_int_t ngx_realtime_move_send(ngx_realtime_worker_id_t to, ngx_uint_t type, uint64_t id,
     u_char *random, const void *data, size_t len);
 static ngx_int_t ngx_realtime_move_send_json(ngx_realtime_session_t *s, ngx_uint_t type,
     json_t *state);
-static void ngx_realtime_move_at_owner(ngx_realtime_worker_id_t from, ngx_uint_t type,
-    uint64_t id, ngx_realtime_sid_t *sid);
+static void ngx_realtime_move_at_owner(ngx_realtime_worker_id_t from, ngx_uint_t type, uint64_t id,
+    ngx_realtime_sid_t *sid);
 static void ngx_realtime_move_asked(ngx_realtime_worker_id_t from, uint64_t id,
     ngx_realtime_sid_t *sid);
 static void ngx_realtime_move_finish(ngx_realtime_session_t *s);
@@ -37,12 +37,12 @@ static void ngx_realtime_move_adopt(ngx_realtime_probe_t *probe, json_t *state);
 static void ngx_realtime_move_subscribed(ngx_realtime_session_t *s);
 static void ngx_realtime_move_complete(ngx_realtime_probe_t *probe, json_t *state);
 
-static ngx_queue_t        ngx_realtime_probes;    /* foreign ones */
-static uint64_t           ngx_realtime_probe_last;
-static ngx_rbtree_t       ngx_realtime_moved_tree;
-static ngx_rbtree_node_t  ngx_realtime_moved_sentinel;
-static ngx_queue_t        ngx_realtime_moved_list;
-static ngx_uint_t         ngx_realtime_moved_count;
+static ngx_queue_t       ngx_realtime_probes; /* foreign ones */
+static uint64_t          ngx_realtime_probe_last;
+static ngx_rbtree_t      ngx_realtime_moved_tree;
+static ngx_rbtree_node_t ngx_realtime_moved_sentinel;
+static ngx_queue_t       ngx_realtime_moved_list;
+static ngx_uint_t        ngx_realtime_moved_count;
 
 
 void
@@ -52,7 +52,7 @@ ngx_realtime_move_init(void)
     ngx_queue_init(&ngx_realtime_moved_list);
 
     ngx_rbtree_init(&ngx_realtime_moved_tree, &ngx_realtime_moved_sentinel,
-                    ngx_rbtree_insert_value);
+        ngx_rbtree_insert_value);
 }
 
 
@@ -67,10 +67,10 @@ static ngx_int_t
 ngx_realtime_move_send(ngx_realtime_worker_id_t to, ngx_uint_t type, uint64_t id, u_char *random,
     const void *data, size_t len)
 {
-    u_char              *p;
-    ngx_int_t            rc;
-    ngx_str_t            payload;
-    ngx_realtime_bus_t  *bus;
+    u_char             *p;
+    ngx_int_t           rc;
+    ngx_str_t           payload;
+    ngx_realtime_bus_t *bus;
 
     payload.len = NGX_REALTIME_MOVE_HEADER + len;
     payload.data = ngx_alloc(payload.len, ngx_cycle->log);
@@ -105,7 +105,7 @@ ngx_realtime_move_ask(ngx_realtime_probe_t *probe)
     ngx_queue_insert_tail(&ngx_realtime_probes, &probe->link);
 
     return ngx_realtime_move_send(probe->sid.owner, NGX_REALTIME_MOVE_ASK, probe->id,
-                                  probe->sid.random, NULL, 0);
+        probe->sid.random, NULL, 0);
 }
 
 
@@ -113,7 +113,7 @@ void
 ngx_realtime_move_probed(ngx_realtime_probe_t *probe)
 {
     (void) ngx_realtime_move_send(probe->sid.owner, NGX_REALTIME_MOVE_PROBED, probe->id,
-                                  probe->sid.random, NULL, 0);
+        probe->sid.random, NULL, 0);
 }
 
 
@@ -123,7 +123,7 @@ ngx_realtime_move_gone(ngx_realtime_probe_t *probe)
     if (!probe->gone) {
         probe->gone = 1;
         (void) ngx_realtime_move_send(probe->sid.owner, NGX_REALTIME_MOVE_GONE, probe->id,
-                                      probe->sid.random, NULL, 0);
+            probe->sid.random, NULL, 0);
     }
 }
 
@@ -132,7 +132,7 @@ ngx_int_t
 ngx_realtime_move_take(ngx_realtime_probe_t *probe)
 {
     return ngx_realtime_move_send(probe->sid.owner, NGX_REALTIME_MOVE_TAKE, probe->id,
-                                  probe->sid.random, NULL, 0);
+        probe->sid.random, NULL, 0);
 }
 
 
@@ -146,11 +146,10 @@ ngx_realtime_move_forget(ngx_realtime_probe_t *probe)
 ngx_realtime_probe_t *
 ngx_realtime_move_asking(ngx_http_request_t *r)
 {
-    ngx_queue_t           *q;
-    ngx_realtime_probe_t  *probe;
+    ngx_queue_t          *q;
+    ngx_realtime_probe_t *probe;
 
-    for (q = ngx_queue_head(&ngx_realtime_probes);
-         q != ngx_queue_sentinel(&ngx_realtime_probes);
+    for (q = ngx_queue_head(&ngx_realtime_probes); q != ngx_queue_sentinel(&ngx_realtime_probes);
          q = ngx_queue_next(q))
     {
         probe = ngx_queue_data(q, ngx_realtime_probe_t, link);
@@ -167,11 +166,11 @@ ngx_realtime_move_asking(ngx_http_request_t *r)
 void
 ngx_realtime_move_on_message(ngx_realtime_worker_id_t from, ngx_uint_t type, ngx_str_t *payload)
 {
-    uint64_t               id;
-    ngx_str_t              data;
-    ngx_queue_t           *q;
-    ngx_realtime_sid_t     sid;
-    ngx_realtime_probe_t  *probe;
+    uint64_t              id;
+    ngx_str_t             data;
+    ngx_queue_t          *q;
+    ngx_realtime_sid_t    sid;
+    ngx_realtime_probe_t *probe;
 
     if (payload->len < NGX_REALTIME_MOVE_HEADER - 1) {
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0, "realtime: broken message on the bus");
@@ -193,8 +192,7 @@ ngx_realtime_move_on_message(ngx_realtime_worker_id_t from, ngx_uint_t type, ngx
     data.data = payload->data + NGX_REALTIME_MOVE_HEADER - 1;
     data.len = payload->len - (NGX_REALTIME_MOVE_HEADER - 1);
 
-    for (q = ngx_queue_head(&ngx_realtime_probes);
-         q != ngx_queue_sentinel(&ngx_realtime_probes);
+    for (q = ngx_queue_head(&ngx_realtime_probes); q != ngx_queue_sentinel(&ngx_realtime_probes);
          q = ngx_queue_next(q))
     {
         probe = ngx_queue_data(q, ngx_realtime_probe_t, link);
@@ -210,7 +208,7 @@ ngx_realtime_move_on_message(ngx_realtime_worker_id_t from, ngx_uint_t type, ngx
 static void
 ngx_realtime_move_at_socket(ngx_realtime_probe_t *probe, ngx_uint_t type, ngx_str_t *data)
 {
-    json_t  *state;
+    json_t *state;
 
     if (type == NGX_REALTIME_MOVE_ALLOW) {
         ngx_realtime_probe_allowed(probe, data->len ? data->data[0] : 1);
@@ -237,15 +235,15 @@ ngx_realtime_move_at_socket(ngx_realtime_probe_t *probe, ngx_uint_t type, ngx_st
 static void
 ngx_realtime_move_adopt(ngx_realtime_probe_t *probe, json_t *state)
 {
-    ngx_uint_t               busy;
-    ngx_realtime_session_t  *s;
+    ngx_uint_t              busy;
+    ngx_realtime_session_t *s;
 
     if (probe->adopting != NULL) {
         return;
     }
 
     s = ngx_realtime_session_create(probe->conf, ngx_realtime_move_protocol(probe->conf), 1,
-                                    &probe->sid, &busy);
+        &probe->sid, &busy);
     if (s == NULL) {
         ngx_realtime_probe_drop(probe, busy ? "too many connections" : "no memory");
         return;
@@ -268,18 +266,17 @@ ngx_realtime_move_adopt(ngx_realtime_probe_t *probe, json_t *state)
 static void
 ngx_realtime_move_subscribed(ngx_realtime_session_t *s)
 {
-    ngx_queue_t           *q;
-    ngx_realtime_probe_t  *probe;
+    ngx_queue_t          *q;
+    ngx_realtime_probe_t *probe;
 
-    for (q = ngx_queue_head(&ngx_realtime_probes);
-         q != ngx_queue_sentinel(&ngx_realtime_probes);
+    for (q = ngx_queue_head(&ngx_realtime_probes); q != ngx_queue_sentinel(&ngx_realtime_probes);
          q = ngx_queue_next(q))
     {
         probe = ngx_queue_data(q, ngx_realtime_probe_t, link);
 
         if (probe->adopting == s) {
             if (ngx_realtime_move_send(probe->sid.owner, NGX_REALTIME_MOVE_READY, probe->id,
-                                       probe->sid.random, NULL, 0)
+                    probe->sid.random, NULL, 0)
                 != NGX_OK)
             {
                 ngx_realtime_probe_drop(probe, "session is lost");
@@ -294,8 +291,8 @@ ngx_realtime_move_subscribed(ngx_realtime_session_t *s)
 static void
 ngx_realtime_move_complete(ngx_realtime_probe_t *probe, json_t *state)
 {
-    ngx_realtime_ws_t       *ws;
-    ngx_realtime_session_t  *s;
+    ngx_realtime_ws_t      *ws;
+    ngx_realtime_session_t *s;
 
     s = probe->adopting;
     ws = probe->ws;
@@ -319,7 +316,7 @@ static void
 ngx_realtime_move_at_owner(ngx_realtime_worker_id_t from, ngx_uint_t type, uint64_t id,
     ngx_realtime_sid_t *sid)
 {
-    ngx_realtime_session_t  *s;
+    ngx_realtime_session_t *s;
 
     if (type == NGX_REALTIME_MOVE_ASK) {
         ngx_realtime_move_asked(from, id, sid);
@@ -329,8 +326,7 @@ ngx_realtime_move_at_owner(ngx_realtime_worker_id_t from, ngx_uint_t type, uint6
     s = ngx_realtime_session_find(sid);
 
     if (s == NULL || s->polling == NULL || s->polling->prober != from
-        || s->polling->prober_id != id)
-    {
+        || s->polling->prober_id != id) {
         if (type == NGX_REALTIME_MOVE_TAKE || type == NGX_REALTIME_MOVE_READY) {
             /* it ended meanwhile: an empty state says so */
             (void) ngx_realtime_move_send(from, NGX_REALTIME_MOVE_FINAL, id, sid->random, NULL, 0);
@@ -376,8 +372,8 @@ ngx_realtime_move_at_owner(ngx_realtime_worker_id_t from, ngx_uint_t type, uint6
 static void
 ngx_realtime_move_asked(ngx_realtime_worker_id_t from, uint64_t id, ngx_realtime_sid_t *sid)
 {
-    u_char                   code;
-    ngx_realtime_session_t  *s;
+    u_char                  code;
+    ngx_realtime_session_t *s;
 
     s = ngx_realtime_session_find(sid);
 
@@ -407,8 +403,7 @@ ngx_realtime_move_settled(ngx_realtime_session_t *s)
     s->polling->moving = 1;
 
     if (ngx_realtime_move_send_json(s, NGX_REALTIME_MOVE_STATE, ngx_realtime_move_export(s))
-        != NGX_OK)
-    {
+        != NGX_OK) {
         ngx_realtime_session_close(s, RT_WS_CLOSE_GOING_AWAY, "its new worker is lost");
     }
 }
@@ -433,16 +428,16 @@ ngx_realtime_move_finish(ngx_realtime_session_t *s)
 static ngx_int_t
 ngx_realtime_move_send_json(ngx_realtime_session_t *s, ngx_uint_t type, json_t *state)
 {
-    rt_buf_t   text;
-    ngx_int_t  rc;
+    rt_buf_t  text;
+    ngx_int_t rc;
 
     ngx_memzero(&text, sizeof(rt_buf_t));
 
     rc = NGX_ERROR;
 
     if (state != NULL && rt_json_dump(state, &text) == RT_OK && !text.failed) {
-        rc = ngx_realtime_move_send(s->polling->prober, type, s->polling->prober_id,
-                                    s->sid.random, text.data, text.len);
+        rc = ngx_realtime_move_send(s->polling->prober, type, s->polling->prober_id, s->sid.random,
+            text.data, text.len);
     }
 
     rt_buf_free(&text);
@@ -455,11 +450,10 @@ ngx_realtime_move_send_json(ngx_realtime_session_t *s, ngx_uint_t type, json_t *
 void
 ngx_realtime_move_drain(void)
 {
-    ngx_queue_t           *q, *next;
-    ngx_realtime_probe_t  *probe;
+    ngx_queue_t          *q, *next;
+    ngx_realtime_probe_t *probe;
 
-    for (q = ngx_queue_head(&ngx_realtime_probes);
-         q != ngx_queue_sentinel(&ngx_realtime_probes);
+    for (q = ngx_queue_head(&ngx_realtime_probes); q != ngx_queue_sentinel(&ngx_realtime_probes);
          q = next)
     {
         next = ngx_queue_next(q);
@@ -478,14 +472,13 @@ ngx_realtime_move_drain(void)
 void
 ngx_realtime_move_worker_lost(ngx_realtime_worker_id_t worker)
 {
-    ngx_queue_t             *q, *next;
-    ngx_realtime_probe_t    *probe;
-    ngx_realtime_session_t  *s;
+    ngx_queue_t            *q, *next;
+    ngx_realtime_probe_t   *probe;
+    ngx_realtime_session_t *s;
 
 again:
 
-    for (q = ngx_queue_head(&ngx_realtime_probes);
-         q != ngx_queue_sentinel(&ngx_realtime_probes);
+    for (q = ngx_queue_head(&ngx_realtime_probes); q != ngx_queue_sentinel(&ngx_realtime_probes);
          q = ngx_queue_next(q))
     {
         probe = ngx_queue_data(q, ngx_realtime_probe_t, link);
@@ -504,8 +497,7 @@ again:
     }
 
     for (q = ngx_queue_head(ngx_realtime_sessions());
-         q != ngx_queue_sentinel(ngx_realtime_sessions());
-         q = next)
+         q != ngx_queue_sentinel(ngx_realtime_sessions()); q = next)
     {
         next = ngx_queue_next(q);
         s = ngx_queue_data(q, ngx_realtime_session_t, link);
@@ -526,13 +518,13 @@ again:
 static void
 ngx_realtime_move_remember(ngx_realtime_sid_t *sid)
 {
-    ngx_realtime_moved_t  *moved;
+    ngx_realtime_moved_t *moved;
 
     ngx_realtime_move_forget_old(0);
 
     moved = ngx_alloc(sizeof(ngx_realtime_moved_t), ngx_cycle->log);
     if (moved == NULL) {
-        return;    /* stray requests hear "unknown session" instead */
+        return; /* stray requests hear "unknown session" instead */
     }
 
     moved->at = ngx_current_msec;
@@ -548,11 +540,11 @@ ngx_realtime_move_remember(ngx_realtime_sid_t *sid)
 static void
 ngx_realtime_move_forget_old(ngx_uint_t all)
 {
-    ngx_realtime_moved_t  *moved;
+    ngx_realtime_moved_t *moved;
 
     while (!ngx_queue_empty(&ngx_realtime_moved_list)) {
-        moved = ngx_queue_data(ngx_queue_head(&ngx_realtime_moved_list), ngx_realtime_moved_t,
-                               link);
+        moved =
+            ngx_queue_data(ngx_queue_head(&ngx_realtime_moved_list), ngx_realtime_moved_t, link);
 
         if (!all && ngx_realtime_moved_count < NGX_REALTIME_MOVED_MAX
             && ngx_current_msec - moved->at < NGX_REALTIME_MOVED_MS)
@@ -571,19 +563,17 @@ ngx_realtime_move_forget_old(ngx_uint_t all)
 static ngx_realtime_moved_t *
 ngx_realtime_move_find(u_char *random)
 {
-    ngx_rbtree_key_t       key;
-    ngx_rbtree_node_t     *node;
-    ngx_realtime_moved_t  *moved;
+    ngx_rbtree_key_t      key;
+    ngx_rbtree_node_t    *node;
+    ngx_realtime_moved_t *moved;
 
     ngx_memcpy(&key, random, sizeof(ngx_rbtree_key_t));
 
-    for (node = ngx_realtime_moved_tree.root; node != &ngx_realtime_moved_sentinel; ) {
+    for (node = ngx_realtime_moved_tree.root; node != &ngx_realtime_moved_sentinel;) {
 
         moved = (ngx_realtime_moved_t *) node;
 
-        if (key == node->key
-            && ngx_memcmp(moved->random, random, NGX_REALTIME_SID_RANDOM) == 0)
-        {
+        if (key == node->key && ngx_memcmp(moved->random, random, NGX_REALTIME_SID_RANDOM) == 0) {
             return moved;
         }
 

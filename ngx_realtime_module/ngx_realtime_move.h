@@ -8,7 +8,7 @@
  *   MOVE_TAKE  (5 came) ──────────────────────▶  freezes the session; waits for its call
  *                   ◀──────────────────────────  MOVE_STATE: who, rooms, protocol
  *   subscribes its channels, holds what comes
- *   MOVE_READY ───────────────────────────────▶  
+ *   MOVE_READY ───────────────────────────────▶
  *                   ◀──────────────────────────  MOVE_FINAL: what waits, where each room stands;
  *   delivers that, then what was held and newer  keeps a stub that answers stray requests
  *
@@ -28,7 +28,7 @@ void      ngx_realtime_move_gone(ngx_realtime_probe_t *probe);
 ngx_int_t ngx_realtime_move_take(ngx_realtime_probe_t *probe);
 
 /* The probe is being freed. */
-void      ngx_realtime_move_forget(ngx_realtime_probe_t *probe);
+void ngx_realtime_move_forget(ngx_realtime_probe_t *probe);
 
 /* The probe that waits for an owner's word with this request, or NULL. */
 ngx_realtime_probe_t *ngx_realtime_move_asking(ngx_http_request_t *r);

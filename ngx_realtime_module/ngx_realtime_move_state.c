@@ -9,24 +9,24 @@
 #include <rt/rt_text.h>
 
 
-static json_t *ngx_realtime_move_str(rt_str_t s);
-static json_t *ngx_realtime_move_export_identity(rt_identity_t *identity);
+static json_t        *ngx_realtime_move_str(rt_str_t s);
+static json_t        *ngx_realtime_move_export_identity(rt_identity_t *identity);
 static rt_identity_t *ngx_realtime_move_import_identity(json_t *state);
-static void ngx_realtime_move_member_subscribed(ngx_realtime_member_t *m);
-static json_t *ngx_realtime_move_export_queue(ngx_realtime_session_t *s);
-static void ngx_realtime_move_import_queue(ngx_realtime_session_t *s, json_t *queue);
-static json_t *ngx_realtime_move_export_asks(ngx_realtime_session_t *s);
-static void ngx_realtime_move_import_asks(ngx_realtime_session_t *s, json_t *asks);
+static void           ngx_realtime_move_member_subscribed(ngx_realtime_member_t *m);
+static json_t        *ngx_realtime_move_export_queue(ngx_realtime_session_t *s);
+static void           ngx_realtime_move_import_queue(ngx_realtime_session_t *s, json_t *queue);
+static json_t        *ngx_realtime_move_export_asks(ngx_realtime_session_t *s);
+static void           ngx_realtime_move_import_asks(ngx_realtime_session_t *s, json_t *asks);
 
-static void  (*ngx_realtime_move_ready)(ngx_realtime_session_t *s);
+static void (*ngx_realtime_move_ready)(ngx_realtime_session_t *s);
 
 
 const ngx_realtime_protocol_t *
 ngx_realtime_move_protocol(ngx_realtime_loc_conf_t *conf)
 {
     return conf->echo == NGX_REALTIME_ECHO_ENGINE ? &ngx_realtime_echo_engine
-           : conf->echo == NGX_REALTIME_ECHO_SOCKET ? &ngx_realtime_echo_socket
-           : &ngx_realtime_socketio;
+        : conf->echo == NGX_REALTIME_ECHO_SOCKET  ? &ngx_realtime_echo_socket
+                                                  : &ngx_realtime_socketio;
 }
 
 
@@ -40,15 +40,15 @@ ngx_realtime_move_str(rt_str_t s)
 json_t *
 ngx_realtime_move_export(ngx_realtime_session_t *s)
 {
-    json_t                 *channels, *protocol;
-    ngx_realtime_member_t  *m;
+    json_t                *channels, *protocol;
+    ngx_realtime_member_t *m;
 
     channels = json_array();
 
     for (m = s->members; m != NULL; m = m->next) {
         /* front to back as they were joined */
         if (json_array_insert_new(channels, 0,
-                                  ngx_realtime_move_str(ngx_realtime_str(m->channel->node.str)))
+                ngx_realtime_move_str(ngx_realtime_str(m->channel->node.str)))
             != 0)
         {
             json_decref(channels);
@@ -58,11 +58,10 @@ ngx_realtime_move_export(ngx_realtime_session_t *s)
 
     protocol = s->protocol->export_state ? s->protocol->export_state(s) : json_null();
 
-    return json_pack("{s:o,s:o,s:o,s:i,s:s?,s:s%}",
-                     "channels", channels, "protocol", protocol,
-                     "identity", ngx_realtime_move_export_identity(s->identity),
-                     "standing", (int) s->standing, "bearer", s->bearer,
-                     "socketId", (char *) s->socket_id, (size_t) NGX_REALTIME_SOCKET_ID_LEN);
+    return json_pack("{s:o,s:o,s:o,s:i,s:s?,s:s%}", "channels", channels, "protocol", protocol,
+        "identity", ngx_realtime_move_export_identity(s->identity), "standing", (int) s->standing,
+        "bearer", s->bearer, "socketId", (char *) s->socket_id,
+        (size_t) NGX_REALTIME_SOCKET_ID_LEN);
 }
 
 
@@ -73,13 +72,11 @@ ngx_realtime_move_export_identity(rt_identity_t *identity)
         return json_null();
     }
 
-    return json_pack("{s:o,s:o,s:o,s:o,s:o,s:I}",
-                     "user", ngx_realtime_move_str(identity->user_id),
-                     "business", ngx_realtime_move_str(identity->business_id),
-                     "role", ngx_realtime_move_str(identity->role_name),
-                     "name", ngx_realtime_move_str(identity->name),
-                     "email", ngx_realtime_move_str(identity->email),
-                     "expires", (json_int_t) identity->expires_at_ms);
+    return json_pack("{s:o,s:o,s:o,s:o,s:o,s:I}", "user", ngx_realtime_move_str(identity->user_id),
+        "business", ngx_realtime_move_str(identity->business_id), "role",
+        ngx_realtime_move_str(identity->role_name), "name", ngx_realtime_move_str(identity->name),
+        "email", ngx_realtime_move_str(identity->email), "expires",
+        (json_int_t) identity->expires_at_ms);
 }
 
 
@@ -87,9 +84,8 @@ static rt_identity_t *
 ngx_realtime_move_import_identity(json_t *state)
 {
     return rt_identity_create(rt_json_get_str(state, "user"), rt_json_get_str(state, "business"),
-                              rt_json_get_str(state, "role"), rt_json_get_str(state, "name"),
-                              rt_json_get_str(state, "email"),
-                              json_integer_value(json_object_get(state, "expires")));
+        rt_json_get_str(state, "role"), rt_json_get_str(state, "name"),
+        rt_json_get_str(state, "email"), json_integer_value(json_object_get(state, "expires")));
 }
 
 
@@ -97,11 +93,11 @@ ngx_int_t
 ngx_realtime_move_import(ngx_realtime_session_t *s, json_t *state,
     void (*subscribed)(ngx_realtime_session_t *s))
 {
-    size_t                  i;
-    json_t                 *identity, *channel;
-    rt_str_t                text;
-    ngx_str_t               name;
-    ngx_realtime_member_t  *m;
+    size_t                 i;
+    json_t                *identity, *channel;
+    rt_str_t               text;
+    ngx_str_t              name;
+    ngx_realtime_member_t *m;
 
     ngx_realtime_move_ready = subscribed;
 
@@ -132,15 +128,15 @@ ngx_realtime_move_import(ngx_realtime_session_t *s, json_t *state,
             return NGX_ERROR;
         }
 
-        s->user_hash = ngx_murmur_hash2((u_char *) s->identity->user_id.data,
-                                        s->identity->user_id.len);
+        s->user_hash =
+            ngx_murmur_hash2((u_char *) s->identity->user_id.data, s->identity->user_id.len);
         s->standing = json_integer_value(json_object_get(state, "standing")) & 3;
 
         /* until the old worker lets go the client counts twice */
         if (s->conf->max_connections_per_user
             && ngx_realtime_limits_user_add(s->identity->business_id, s->identity->user_id,
-                                            s->conf->max_connections_per_user + 1)
-               == NGX_OK)
+                   s->conf->max_connections_per_user + 1)
+                == NGX_OK)
         {
             s->user_counted = 1;
         }
@@ -148,7 +144,8 @@ ngx_realtime_move_import(ngx_realtime_session_t *s, json_t *state,
 
     s->frozen = 1;
 
-    json_array_foreach(json_object_get(state, "channels"), i, channel) {
+    json_array_foreach(json_object_get(state, "channels"), i, channel)
+    {
         name.data = (u_char *) json_string_value(channel);
         name.len = json_string_length(channel);
 
@@ -178,17 +175,15 @@ ngx_realtime_move_member_subscribed(ngx_realtime_member_t *m)
 json_t *
 ngx_realtime_move_export_rest(ngx_realtime_session_t *s)
 {
-    json_t                 *rooms;
-    ngx_realtime_member_t  *m;
+    json_t                *rooms;
+    ngx_realtime_member_t *m;
 
     rooms = json_object();
 
     for (m = s->members; m != NULL; m = m->next) {
         if (json_object_setn_new(rooms, (char *) m->channel->name, m->channel->node.str.len,
-                                 json_pack("[I,I,b]",
-                                           (json_int_t) ngx_max(m->cursor,
-                                                                m->channel->order.next - 1),
-                                           (json_int_t) m->since, (int) (m->typing_at != 0)))
+                json_pack("[I,I,b]", (json_int_t) ngx_max(m->cursor, m->channel->order.next - 1),
+                    (json_int_t) m->since, (int) (m->typing_at != 0)))
             != 0)
         {
             json_decref(rooms);
@@ -197,15 +192,15 @@ ngx_realtime_move_export_rest(ngx_realtime_session_t *s)
     }
 
     return json_pack("{s:o,s:o,s:o}", "rooms", rooms, "queue", ngx_realtime_move_export_queue(s),
-                     "asks", ngx_realtime_move_export_asks(s));
+        "asks", ngx_realtime_move_export_asks(s));
 }
 
 
 void
 ngx_realtime_move_finish_import(ngx_realtime_session_t *s, ngx_realtime_ws_t *ws, json_t *state)
 {
-    json_t                 *rooms, *room;
-    ngx_realtime_member_t  *m;
+    json_t                *rooms, *room;
+    ngx_realtime_member_t *m;
 
     ngx_realtime_session_hold(s);
 
@@ -236,11 +231,11 @@ ngx_realtime_move_finish_import(ngx_realtime_session_t *s, ngx_realtime_ws_t *ws
 static json_t *
 ngx_realtime_move_export_queue(ngx_realtime_session_t *s)
 {
-    char                 *base64;
-    size_t                len;
-    json_t               *queue, *packet;
-    ngx_realtime_buf_t   *buf;
-    ngx_realtime_link_t  *link;
+    char                *base64;
+    size_t               len;
+    json_t              *queue, *packet;
+    ngx_realtime_buf_t  *buf;
+    ngx_realtime_link_t *link;
 
     queue = json_array();
 
@@ -274,16 +269,17 @@ ngx_realtime_move_export_queue(ngx_realtime_session_t *s)
 static void
 ngx_realtime_move_import_queue(ngx_realtime_session_t *s, json_t *queue)
 {
-    size_t    i, len;
-    char     *bytes;
-    json_t   *packet;
-    rt_str_t  text;
+    size_t   i, len;
+    char    *bytes;
+    json_t  *packet;
+    rt_str_t text;
 
-    json_array_foreach(queue, i, packet) {
+    json_array_foreach(queue, i, packet)
+    {
 
         if (json_is_string(packet)) {
             ngx_realtime_session_send_text(s, json_string_value(packet),
-                                           json_string_length(packet));
+                json_string_length(packet));
             continue;
         }
 
@@ -304,17 +300,17 @@ ngx_realtime_move_import_queue(ngx_realtime_session_t *s, json_t *queue)
 static json_t *
 ngx_realtime_move_export_asks(ngx_realtime_session_t *s)
 {
-    json_t              *asks;
-    ngx_queue_t         *q;
-    ngx_realtime_ask_t  *ask;
+    json_t             *asks;
+    ngx_queue_t        *q;
+    ngx_realtime_ask_t *ask;
 
     asks = json_array();
 
     for (q = ngx_queue_head(&s->asks); q != ngx_queue_sentinel(&s->asks); q = ngx_queue_next(q)) {
         ask = ngx_queue_data(q, ngx_realtime_ask_t, link);
 
-        if (json_array_append_new(asks, json_pack("[s,O,I]", (char *) ask->event, ask->data,
-                                                  (json_int_t) ask->ack))
+        if (json_array_append_new(asks,
+                json_pack("[s,O,I]", (char *) ask->event, ask->data, (json_int_t) ask->ack))
             != 0)
         {
             json_decref(asks);
@@ -329,13 +325,14 @@ ngx_realtime_move_export_asks(ngx_realtime_session_t *s)
 static void
 ngx_realtime_move_import_asks(ngx_realtime_session_t *s, json_t *asks)
 {
-    size_t               i;
-    json_t              *item;
-    ngx_realtime_ask_t  *ask;
+    size_t              i;
+    json_t             *item;
+    ngx_realtime_ask_t *ask;
 
-    json_array_foreach(asks, i, item) {
+    json_array_foreach(asks, i, item)
+    {
         ask = ngx_realtime_ask_create(rt_str_c(json_string_value(json_array_get(item, 0))),
-                                      json_incref(json_array_get(item, 1)));
+            json_incref(json_array_get(item, 1)));
         if (ask == NULL) {
             break;
         }

@@ -9,15 +9,15 @@
 #include <rt/rt_text.h>
 
 
-#define NGX_REALTIME_TYPING_MS   8000
-#define NGX_REALTIME_PEOPLE_MS   1000   /* how long other workers may take to answer */
+#define NGX_REALTIME_TYPING_MS 8000
+#define NGX_REALTIME_PEOPLE_MS 1000 /* how long other workers may take to answer */
 
 typedef struct {
-    rt_identity_t  *identity;
-    int64_t         since;     /* of the socket that joined; 0: it left */
-    ngx_uint_t      others;    /* another socket of the user was there (before) */
-    ngx_str_t       channel;
-    u_char          name[];
+    rt_identity_t *identity;
+    int64_t        since;  /* of the socket that joined; 0: it left */
+    ngx_uint_t     others; /* another socket of the user was there (before) */
+    ngx_str_t      channel;
+    u_char         name[];
 } ngx_realtime_person_t;
 
 static void ngx_realtime_people_ask(ngx_realtime_channel_t *ch, rt_identity_t *identity,
@@ -28,8 +28,8 @@ static void ngx_realtime_people_tell(ngx_str_t *channel, rt_str_t event, rt_iden
 static void ngx_realtime_people_stop(ngx_realtime_member_t *m);
 static void ngx_realtime_people_typing_handler(ngx_event_t *ev);
 
-static ngx_queue_t  ngx_realtime_typing;    /* longest silent first */
-static ngx_event_t  ngx_realtime_typing_timer;
+static ngx_queue_t ngx_realtime_typing; /* longest silent first */
+static ngx_event_t ngx_realtime_typing_timer;
 
 
 void
@@ -47,7 +47,7 @@ ngx_realtime_people_init(void)
 void
 ngx_realtime_people_joined(ngx_realtime_member_t *m)
 {
-    int64_t  since;
+    int64_t since;
 
     since = ngx_realtime_hub_user_since(&m->channel->node.str, m->session->identity->user_id, m);
 
@@ -60,9 +60,9 @@ ngx_realtime_people_joined(ngx_realtime_member_t *m)
 void
 ngx_realtime_people_leave(ngx_realtime_member_t *m)
 {
-    ngx_uint_t               last;
-    rt_identity_t           *identity;
-    ngx_realtime_channel_t  *ch;
+    ngx_uint_t              last;
+    rt_identity_t          *identity;
+    ngx_realtime_channel_t *ch;
 
     ch = m->channel;
 
@@ -78,7 +78,7 @@ ngx_realtime_people_leave(ngx_realtime_member_t *m)
     identity = rt_identity_get(m->session->identity);
     last = ngx_realtime_hub_user_since(&ch->node.str, identity->user_id, m) == 0;
 
-    ch->count++;    /* the channel is needed a moment longer */
+    ch->count++; /* the channel is needed a moment longer */
     ngx_realtime_people_forget(m);
 
     if (last) {
@@ -101,9 +101,9 @@ ngx_realtime_people_forget(ngx_realtime_member_t *m)
 static void
 ngx_realtime_people_ask(ngx_realtime_channel_t *ch, rt_identity_t *identity, int64_t since)
 {
-    ngx_str_t               payload;
-    ngx_realtime_bus_t     *bus;
-    ngx_realtime_person_t  *person;
+    ngx_str_t              payload;
+    ngx_realtime_bus_t    *bus;
+    ngx_realtime_person_t *person;
 
     bus = ngx_realtime_worker->bus;
 
@@ -121,7 +121,7 @@ ngx_realtime_people_ask(ngx_realtime_channel_t *ch, rt_identity_t *identity, int
             payload = ngx_realtime_ngx_str(identity->user_id);
 
             if (bus->methods->request(bus, &person->channel, &payload, NGX_REALTIME_PEOPLE_MS,
-                                      ngx_realtime_people_answer, person, NULL)
+                    ngx_realtime_people_answer, person, NULL)
                 == NGX_OK)
             {
                 return;
@@ -132,17 +132,17 @@ ngx_realtime_people_ask(ngx_realtime_channel_t *ch, rt_identity_t *identity, int
         }
     }
 
-    ngx_realtime_people_tell(&ch->node.str, since ? rt_str("chat:user-joined")
-                                                  : rt_str("chat:user-left"), identity, NULL);
+    ngx_realtime_people_tell(&ch->node.str,
+        since ? rt_str("chat:user-joined") : rt_str("chat:user-left"), identity, NULL);
 }
 
 
 static void
 ngx_realtime_people_answer(void *data, ngx_str_t *answer)
 {
-    ngx_realtime_person_t  *person = data;
+    ngx_realtime_person_t *person = data;
 
-    int64_t  since;
+    int64_t since;
 
     if (answer != NULL) {
         if (answer->len == sizeof(int64_t)) {
@@ -160,12 +160,12 @@ ngx_realtime_people_answer(void *data, ngx_str_t *answer)
 
     if (!person->others) {
         if (person->since != 0 && since != 0) {
-            ngx_realtime_people_tell(&person->channel, rt_str("chat:user-joined"),
-                                     person->identity, NULL);
+            ngx_realtime_people_tell(&person->channel, rt_str("chat:user-joined"), person->identity,
+                NULL);
 
         } else if (person->since == 0 && since == 0) {
-            ngx_realtime_people_tell(&person->channel, rt_str("chat:user-left"),
-                                     person->identity, NULL);
+            ngx_realtime_people_tell(&person->channel, rt_str("chat:user-left"), person->identity,
+                NULL);
         }
     }
 
@@ -178,7 +178,7 @@ void
 ngx_realtime_people_on_request(void *data, ngx_realtime_worker_id_t from, ngx_str_t *channel,
     ngx_str_t *payload, ngx_str_t *answer, size_t answer_size)
 {
-    int64_t  since;
+    int64_t since;
 
     since = ngx_realtime_hub_user_since(channel, ngx_realtime_str(*payload), NULL);
 
@@ -194,9 +194,9 @@ static void
 ngx_realtime_people_tell(ngx_str_t *channel, rt_str_t event, rt_identity_t *identity,
     const char *typing)
 {
-    char       time[RT_TIME_LEN + 1];
-    rt_buf_t   out;
-    rt_emit_t  emit;
+    char      time[RT_TIME_LEN + 1];
+    rt_buf_t  out;
+    rt_emit_t emit;
 
     rt_time_format(time, rt_time_now_ms());
 
@@ -251,7 +251,7 @@ ngx_realtime_people_typing(ngx_realtime_member_t *m, ngx_uint_t typing)
     }
 
     ngx_realtime_people_tell(&m->channel->node.str, rt_str("chat:user-typing"),
-                             m->session->identity, typing ? "true" : "false");
+        m->session->identity, typing ? "true" : "false");
 }
 
 
@@ -268,12 +268,12 @@ ngx_realtime_people_stop(ngx_realtime_member_t *m)
 static void
 ngx_realtime_people_typing_handler(ngx_event_t *ev)
 {
-    ngx_msec_t              silent;
-    ngx_realtime_member_t  *m;
+    ngx_msec_t             silent;
+    ngx_realtime_member_t *m;
 
     while (!ngx_queue_empty(&ngx_realtime_typing)) {
         m = ngx_queue_data(ngx_queue_head(&ngx_realtime_typing), ngx_realtime_member_t,
-                           typing_link);
+            typing_link);
         silent = ngx_current_msec - m->typing_at;
 
         if (silent < NGX_REALTIME_TYPING_MS) {

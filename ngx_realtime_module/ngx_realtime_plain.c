@@ -6,8 +6,8 @@
 
 static void ngx_realtime_plain_on_message(ngx_realtime_session_t *s, ngx_uint_t binary,
     u_char *data, size_t len);
-static void ngx_realtime_plain_frame(ngx_realtime_session_t *s, json_t *frame,
-    size_t bytes, ngx_uint_t refused);
+static void ngx_realtime_plain_frame(ngx_realtime_session_t *s, json_t *frame, size_t bytes,
+    ngx_uint_t refused);
 static void ngx_realtime_plain_auth(ngx_realtime_session_t *s, rt_str_t event, json_t *frame);
 static void ngx_realtime_plain_complain(ngx_realtime_session_t *s, const char *text);
 static void ngx_realtime_plain_encode_event(rt_buf_t *out, rt_str_t nsp, rt_str_t event,
@@ -17,25 +17,17 @@ static void ngx_realtime_plain_answer(ngx_realtime_session_t *s, ngx_realtime_as
 static void ngx_realtime_plain_refuse(ngx_realtime_session_t *s);
 
 
-const ngx_realtime_protocol_t  ngx_realtime_plain = {
-    "plain websocket",
-    1,
-    ngx_realtime_plain_on_message,
-    ngx_realtime_plain_encode_event,
-    ngx_realtime_plain_answer,
-    ngx_realtime_plain_refuse,
-    NULL,
-    NULL,
-    NULL
-};
+const ngx_realtime_protocol_t ngx_realtime_plain = {"plain websocket", 1,
+    ngx_realtime_plain_on_message, ngx_realtime_plain_encode_event, ngx_realtime_plain_answer,
+    ngx_realtime_plain_refuse, NULL, NULL, NULL};
 
 
 static void
 ngx_realtime_plain_on_message(ngx_realtime_session_t *s, ngx_uint_t binary, u_char *data,
     size_t len)
 {
-    json_t       *frame;
-    rt_status_t   status;
+    json_t     *frame;
+    rt_status_t status;
 
     if (binary) {
         ngx_realtime_session_close(s, RT_WS_CLOSE_UNSUPPORTED, "binary message");
@@ -65,12 +57,11 @@ ngx_realtime_plain_on_message(ngx_realtime_session_t *s, ngx_uint_t binary, u_ch
 
 
 static void
-ngx_realtime_plain_frame(ngx_realtime_session_t *s, json_t *frame, size_t bytes,
-    ngx_uint_t refused)
+ngx_realtime_plain_frame(ngx_realtime_session_t *s, json_t *frame, size_t bytes, ngx_uint_t refused)
 {
-    json_t              *id, *data;
-    rt_str_t             event;
-    ngx_realtime_ask_t  *ask;
+    json_t             *id, *data;
+    rt_str_t            event;
+    ngx_realtime_ask_t *ask;
 
     event = rt_json_get_str(frame, "event");
 
@@ -119,7 +110,7 @@ ngx_realtime_plain_frame(ngx_realtime_session_t *s, json_t *frame, size_t bytes,
 static void
 ngx_realtime_plain_auth(ngx_realtime_session_t *s, rt_str_t event, json_t *frame)
 {
-    json_t  *token;
+    json_t *token;
 
     if (!rt_str_eq(event, rt_str("auth"))) {
         ngx_realtime_asks_refuse(s, "Authentication required");
@@ -140,7 +131,7 @@ ngx_realtime_plain_auth(ngx_realtime_session_t *s, rt_str_t event, json_t *frame
 static void
 ngx_realtime_plain_complain(ngx_realtime_session_t *s, const char *text)
 {
-    rt_buf_t  out;
+    rt_buf_t out;
 
     ngx_memzero(&out, sizeof(rt_buf_t));
 
@@ -170,7 +161,7 @@ ngx_realtime_plain_encode_event(rt_buf_t *out, rt_str_t nsp, rt_str_t event, rt_
 static void
 ngx_realtime_plain_answer(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask, rt_str_t reply)
 {
-    rt_buf_t  out;
+    rt_buf_t out;
 
     if (ask->id == NULL) {
         return;

@@ -8,8 +8,8 @@
 #include <rt/rt_eio.h>
 
 
-#define NGX_REALTIME_NOOP   "6"
-#define NGX_REALTIME_CLOSE  "1"
+#define NGX_REALTIME_NOOP  "6"
+#define NGX_REALTIME_CLOSE "1"
 
 static void ngx_realtime_polling_handler(ngx_event_t *ev);
 static void ngx_realtime_polling_flush(ngx_realtime_session_t *s);
@@ -37,7 +37,7 @@ ngx_realtime_polling_attach(ngx_realtime_session_t *s)
 void
 ngx_realtime_polling_detach(ngx_realtime_session_t *s)
 {
-    ngx_event_t  *ev;
+    ngx_event_t *ev;
 
     ev = &s->polling->event;
 
@@ -59,8 +59,8 @@ ngx_realtime_polling_detach(ngx_realtime_session_t *s)
 void
 ngx_realtime_polling_close(ngx_realtime_session_t *s)
 {
-    rt_buf_t   body;
-    ngx_str_t  text;
+    rt_buf_t  body;
+    ngx_str_t text;
 
     if (s->polling->probe != NULL) {
         ngx_realtime_engine_probe_close(s->polling->probe);
@@ -72,9 +72,9 @@ ngx_realtime_polling_close(ngx_realtime_session_t *s)
 
         /* python-socketio takes a close packet as final, so on shutdown the poll ends without one
          * and the next meets an unknown sid: both clients reconnect from that */
-        ngx_realtime_polling_packets(s, &body, ngx_realtime_worker->exiting
-                                               ? (s->queue.head ? NULL : NGX_REALTIME_NOOP)
-                                               : NGX_REALTIME_CLOSE);
+        ngx_realtime_polling_packets(s, &body,
+            ngx_realtime_worker->exiting ? (s->queue.head ? NULL : NGX_REALTIME_NOOP)
+                                         : NGX_REALTIME_CLOSE);
         text.data = (u_char *) body.data;
         text.len = body.len;
 
@@ -100,7 +100,7 @@ ngx_realtime_polling_wake(ngx_realtime_session_t *s)
 void
 ngx_realtime_polling_timer(ngx_realtime_session_t *s, ngx_msec_t after)
 {
-    ngx_event_t  *ev;
+    ngx_event_t *ev;
 
     ev = &s->polling->event;
 
@@ -116,7 +116,7 @@ ngx_realtime_polling_timer(ngx_realtime_session_t *s, ngx_msec_t after)
 static void
 ngx_realtime_polling_handler(ngx_event_t *ev)
 {
-    ngx_realtime_session_t  *s;
+    ngx_realtime_session_t *s;
 
     s = ev->data;
 
@@ -133,8 +133,8 @@ ngx_realtime_polling_handler(ngx_event_t *ev)
 static void
 ngx_realtime_polling_flush(ngx_realtime_session_t *s)
 {
-    rt_buf_t   body;
-    ngx_str_t  text;
+    rt_buf_t  body;
+    ngx_str_t text;
 
     if (!s->polling->held || s->queue.head == NULL || s->polling->probed || s->frozen) {
         return;
@@ -157,8 +157,8 @@ ngx_realtime_polling_flush(ngx_realtime_session_t *s)
 static void
 ngx_realtime_polling_packets(ngx_realtime_session_t *s, rt_buf_t *body, const char *last)
 {
-    ngx_uint_t           i, max;
-    ngx_realtime_buf_t  *buf;
+    ngx_uint_t          i, max;
+    ngx_realtime_buf_t *buf;
 
     max = RT_EIO_PAYLOAD_PACKETS - (last != NULL);
 
@@ -177,7 +177,7 @@ ngx_realtime_polling_packets(ngx_realtime_session_t *s, rt_buf_t *body, const ch
 static void
 ngx_realtime_polling_release(ngx_realtime_session_t *s, const char *packet)
 {
-    ngx_str_t  text;
+    ngx_str_t text;
 
     if (!s->polling->held) {
         return;
@@ -220,7 +220,7 @@ ngx_realtime_polling_probe_gone(ngx_realtime_session_t *s)
 void
 ngx_realtime_polling_get(ngx_realtime_session_t *s, ngx_realtime_poll_t *poll)
 {
-    ngx_str_t  noop = ngx_string(NGX_REALTIME_NOOP);
+    ngx_str_t noop = ngx_string(NGX_REALTIME_NOOP);
 
     if (s->polling == NULL) {
         ngx_realtime_poll_error(poll, 3);
@@ -270,10 +270,10 @@ ngx_realtime_polling_post_begin(ngx_realtime_session_t *s, ngx_realtime_poll_t *
 void
 ngx_realtime_polling_post(ngx_realtime_session_t *s, ngx_realtime_poll_t *poll, ngx_str_t *body)
 {
-    size_t            at;
-    ngx_str_t         ok = ngx_string("ok");
-    rt_status_t       status;
-    rt_eio_packet_t   packet;
+    size_t          at;
+    ngx_str_t       ok = ngx_string("ok");
+    rt_status_t     status;
+    rt_eio_packet_t packet;
 
     if (s->polling == NULL || s->frozen) {
         ngx_realtime_poll_error(poll, 3);
@@ -286,7 +286,7 @@ ngx_realtime_polling_post(ngx_realtime_session_t *s, ngx_realtime_poll_t *poll, 
 
     at = 0;
 
-    for ( ;; ) {
+    for (;;) {
         status = rt_eio_payload_next((char *) body->data, body->len, &at, &packet);
 
         if (status != RT_OK) {
@@ -315,7 +315,7 @@ ngx_realtime_polling_post(ngx_realtime_session_t *s, ngx_realtime_poll_t *poll, 
 void
 ngx_realtime_polling_aborted(ngx_realtime_session_t *s, ngx_realtime_poll_t *poll)
 {
-    ngx_realtime_polling_t  *p;
+    ngx_realtime_polling_t *p;
 
     p = s->polling;
 
@@ -344,12 +344,10 @@ void
 ngx_realtime_poll_answer(ngx_realtime_poll_t *poll, ngx_uint_t status,
     ngx_realtime_poll_body_e kind, ngx_str_t *body)
 {
-    ngx_connection_t    *c;
-    ngx_http_request_t  *r;
+    ngx_connection_t   *c;
+    ngx_http_request_t *r;
 
-    static const char  *types[] = {
-        "text/plain; charset=UTF-8", "text/html", "application/json"
-    };
+    static const char *types[] = {"text/plain; charset=UTF-8", "text/html", "application/json"};
 
     r = poll->request;
 
@@ -370,10 +368,10 @@ ngx_realtime_poll_answer(ngx_realtime_poll_t *poll, ngx_uint_t status,
 void
 ngx_realtime_poll_error(ngx_realtime_poll_t *poll, ngx_int_t code)
 {
-    ngx_str_t  body;
+    ngx_str_t body;
 
     body = ngx_realtime_ngx_str(rt_eio_error_body((int) code));
 
     ngx_realtime_poll_answer(poll, code == 4 ? NGX_HTTP_FORBIDDEN : NGX_HTTP_BAD_REQUEST,
-                             NGX_REALTIME_POLL_ERROR, &body);
+        NGX_REALTIME_POLL_ERROR, &body);
 }

@@ -9,28 +9,28 @@
 
 /* Who asked and is to be answered: a request of this worker's, or one that another worker holds. */
 typedef struct {
-    ngx_http_request_t        *request;  /* NULL: of another worker */
-    ngx_realtime_worker_id_t   worker;
-    uint64_t                   id;       /* there */
+    ngx_http_request_t      *request; /* NULL: of another worker */
+    ngx_realtime_worker_id_t worker;
+    uint64_t                 id; /* there */
 } ngx_realtime_poll_t;
 
 typedef enum {
-    NGX_REALTIME_POLL_PACKETS = 0,  /* text/plain */
-    NGX_REALTIME_POLL_OK,           /* text/html, as Engine.IO answers a POST */
-    NGX_REALTIME_POLL_ERROR         /* application/json */
+    NGX_REALTIME_POLL_PACKETS = 0, /* text/plain */
+    NGX_REALTIME_POLL_OK,          /* text/html, as Engine.IO answers a POST */
+    NGX_REALTIME_POLL_ERROR        /* application/json */
 } ngx_realtime_poll_body_e;
 
 struct ngx_realtime_polling_s {
-    ngx_event_t               event;     /* the session's timer, and its flush once per turn */
-    ngx_realtime_poll_t       get;       /* held, while `held` */
-    ngx_realtime_poll_t       post;      /* its body is on the way, while `posting` */
-    void                     *probe;     /* a WebSocket of this worker on trial, or NULL */
-    ngx_realtime_worker_id_t  prober;    /* the worker that has one, or 0 */
-    uint64_t                  prober_id; /* its name for it */
-    unsigned                  moving:1;  /* the prober has the session's state */
-    unsigned                  held:1;
-    unsigned                  posting:1;
-    unsigned                  probed:1;  /* it answered: GETs are released at once */
+    ngx_event_t              event;     /* the session's timer, and its flush once per turn */
+    ngx_realtime_poll_t      get;       /* held, while `held` */
+    ngx_realtime_poll_t      post;      /* its body is on the way, while `posting` */
+    void                    *probe;     /* a WebSocket of this worker on trial, or NULL */
+    ngx_realtime_worker_id_t prober;    /* the worker that has one, or 0 */
+    uint64_t                 prober_id; /* its name for it */
+    unsigned                 moving:1;  /* the prober has the session's state */
+    unsigned                 held:1;
+    unsigned                 posting:1;
+    unsigned                 probed:1; /* it answered: GETs are released at once */
 };
 
 /* Makes polling the transport of s. */

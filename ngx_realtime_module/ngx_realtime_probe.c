@@ -11,9 +11,9 @@
 
 
 static ngx_int_t ngx_realtime_probe_local(ngx_http_request_t *r, ngx_realtime_probe_t *probe);
-static void ngx_realtime_probe_begin(ngx_realtime_probe_t *probe, ngx_uint_t code);
-static void ngx_realtime_probe_request_gone(void *data);
-static void ngx_realtime_probe_upgraded(void *data, ngx_realtime_ws_t *ws);
+static void      ngx_realtime_probe_begin(ngx_realtime_probe_t *probe, ngx_uint_t code);
+static void      ngx_realtime_probe_request_gone(void *data);
+static void      ngx_realtime_probe_upgraded(void *data, ngx_realtime_ws_t *ws);
 static void ngx_realtime_probe_on_message(ngx_realtime_ws_t *ws, ngx_uint_t binary, u_char *data,
     size_t len);
 static void ngx_realtime_probe_on_timer(ngx_realtime_ws_t *ws);
@@ -22,20 +22,16 @@ static void ngx_realtime_probe_complete(ngx_realtime_probe_t *probe);
 static void ngx_realtime_probe_forgotten(ngx_realtime_probe_t *probe);
 
 
-static const ngx_realtime_ws_owner_t  ngx_realtime_probe_owner = {
-    ngx_realtime_probe_on_message,
-    NULL,
-    ngx_realtime_probe_on_timer,
-    ngx_realtime_probe_on_closed
-};
+static const ngx_realtime_ws_owner_t ngx_realtime_probe_owner = {ngx_realtime_probe_on_message,
+    NULL, ngx_realtime_probe_on_timer, ngx_realtime_probe_on_closed};
 
 
 ngx_int_t
 ngx_realtime_probe_handler(ngx_http_request_t *r, ngx_realtime_sid_t *sid)
 {
-    ngx_str_t              body;
-    ngx_http_cleanup_t    *cleanup;
-    ngx_realtime_probe_t  *probe;
+    ngx_str_t             body;
+    ngx_http_cleanup_t   *cleanup;
+    ngx_realtime_probe_t *probe;
 
     if (!ngx_realtime_upgrade_asked(r) || ngx_realtime_upgrade_check(r) != NGX_OK) {
         body = ngx_realtime_ngx_str(rt_eio_error_body(3));
@@ -79,8 +75,8 @@ ngx_realtime_probe_handler(ngx_http_request_t *r, ngx_realtime_sid_t *sid)
 static ngx_int_t
 ngx_realtime_probe_local(ngx_http_request_t *r, ngx_realtime_probe_t *probe)
 {
-    ngx_uint_t               code;
-    ngx_realtime_session_t  *s;
+    ngx_uint_t              code;
+    ngx_realtime_session_t *s;
 
     s = ngx_realtime_session_find(&probe->sid);
     code = s != NULL ? 0 : ngx_realtime_move_moved(&probe->sid) ? 3 : 1;
@@ -102,7 +98,7 @@ ngx_realtime_probe_local(ngx_http_request_t *r, ngx_realtime_probe_t *probe)
 void
 ngx_realtime_probe_allowed(ngx_realtime_probe_t *probe, ngx_uint_t code)
 {
-    ngx_connection_t  *c;
+    ngx_connection_t *c;
 
     if (probe->request == NULL) {
         return;
@@ -119,8 +115,8 @@ ngx_realtime_probe_allowed(ngx_realtime_probe_t *probe, ngx_uint_t code)
 static void
 ngx_realtime_probe_begin(ngx_realtime_probe_t *probe, ngx_uint_t code)
 {
-    ngx_str_t            body;
-    ngx_http_request_t  *r;
+    ngx_str_t           body;
+    ngx_http_request_t *r;
 
     r = probe->request;
 
@@ -137,8 +133,8 @@ ngx_realtime_probe_begin(ngx_realtime_probe_t *probe, ngx_uint_t code)
 
     body = ngx_realtime_ngx_str(rt_eio_error_body(code ? (int) code : 3));
 
-    ngx_http_finalize_request(r, ngx_realtime_http_send(r, NGX_HTTP_BAD_REQUEST,
-                                                        "application/json", &body));
+    ngx_http_finalize_request(r,
+        ngx_realtime_http_send(r, NGX_HTTP_BAD_REQUEST, "application/json", &body));
 }
 
 
@@ -147,7 +143,7 @@ ngx_realtime_probe_begin(ngx_realtime_probe_t *probe, ngx_uint_t code)
 static void
 ngx_realtime_probe_request_gone(void *data)
 {
-    ngx_realtime_probe_t  *probe;
+    ngx_realtime_probe_t *probe;
 
     probe = ngx_realtime_move_asking(data);
 
@@ -162,7 +158,7 @@ ngx_realtime_probe_request_gone(void *data)
 static void
 ngx_realtime_probe_upgraded(void *data, ngx_realtime_ws_t *ws)
 {
-    ngx_realtime_probe_t  *probe = data;
+    ngx_realtime_probe_t *probe = data;
 
     probe->opening = 0;
 
@@ -187,9 +183,9 @@ ngx_realtime_probe_upgraded(void *data, ngx_realtime_ws_t *ws)
 static void
 ngx_realtime_probe_on_message(ngx_realtime_ws_t *ws, ngx_uint_t binary, u_char *data, size_t len)
 {
-    ngx_realtime_buf_t      *buf;
-    ngx_realtime_probe_t    *probe;
-    ngx_realtime_session_t  *s;
+    ngx_realtime_buf_t     *buf;
+    ngx_realtime_probe_t   *probe;
+    ngx_realtime_session_t *s;
 
     probe = ws->data;
 
@@ -232,8 +228,8 @@ ngx_realtime_probe_on_message(ngx_realtime_ws_t *ws, ngx_uint_t binary, u_char *
 static void
 ngx_realtime_probe_complete(ngx_realtime_probe_t *probe)
 {
-    ngx_realtime_ws_t       *ws;
-    ngx_realtime_session_t  *s;
+    ngx_realtime_ws_t      *ws;
+    ngx_realtime_session_t *s;
 
     if (probe->foreign) {
         probe->taking = 1;
@@ -274,7 +270,7 @@ ngx_realtime_probe_on_timer(ngx_realtime_ws_t *ws)
 static void
 ngx_realtime_probe_on_closed(ngx_realtime_ws_t *ws, const char *reason)
 {
-    ngx_realtime_probe_t  *probe;
+    ngx_realtime_probe_t *probe;
 
     probe = ws->data;
     probe->ws = NULL;
@@ -286,8 +282,8 @@ ngx_realtime_probe_on_closed(ngx_realtime_ws_t *ws, const char *reason)
 void
 ngx_realtime_probe_drop(ngx_realtime_probe_t *probe, const char *reason)
 {
-    ngx_realtime_ws_t       *ws;
-    ngx_realtime_session_t  *s;
+    ngx_realtime_ws_t      *ws;
+    ngx_realtime_session_t *s;
 
     ngx_log_debug1(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0, "realtime probe dropped: %s", reason);
 
@@ -297,7 +293,7 @@ ngx_realtime_probe_drop(ngx_realtime_probe_t *probe, const char *reason)
     ngx_realtime_probe_forgotten(probe);
 
     if (probe->opening) {
-        probe->refused = 1;    /* its 101 is on the way: dropped when that is done */
+        probe->refused = 1; /* its 101 is on the way: dropped when that is done */
         return;
     }
 
@@ -320,7 +316,7 @@ ngx_realtime_probe_drop(ngx_realtime_probe_t *probe, const char *reason)
 static void
 ngx_realtime_probe_forgotten(ngx_realtime_probe_t *probe)
 {
-    ngx_realtime_session_t  *s;
+    ngx_realtime_session_t *s;
 
     if (probe->foreign) {
         ngx_realtime_move_gone(probe);

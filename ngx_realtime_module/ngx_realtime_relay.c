@@ -10,48 +10,47 @@
 #include "ngx_realtime_move.h"
 
 
-#define NGX_REALTIME_RELAY_HEADER  (1 + 8 + NGX_REALTIME_SID_RANDOM)
+#define NGX_REALTIME_RELAY_HEADER (1 + 8 + NGX_REALTIME_SID_RANDOM)
 
 /* A request of this worker's that waits for its answer: in the request's pool. */
 typedef struct {
-    ngx_rbtree_node_t    node;      /* key: its id */
-    ngx_http_request_t  *request;
-    ngx_realtime_sid_t   sid;
-    unsigned             waiting:1; /* in the tree */
-    unsigned             begun:1;   /* a POST: its owner elsewhere knows that it comes */
-    unsigned             read:1;    /* its body is complete */
-    unsigned             refused:1; /* answered as a bad request once its body is here */
+    ngx_rbtree_node_t   node; /* key: its id */
+    ngx_http_request_t *request;
+    ngx_realtime_sid_t  sid;
+    unsigned            waiting:1; /* in the tree */
+    unsigned            begun:1;   /* a POST: its owner elsewhere knows that it comes */
+    unsigned            read:1;    /* its body is complete */
+    unsigned            refused:1; /* answered as a bad request once its body is here */
 } ngx_realtime_relay_t;
 
 static ngx_realtime_relay_t *ngx_realtime_relay_create(ngx_http_request_t *r,
-    ngx_realtime_sid_t *sid);
-static void ngx_realtime_relay_cleanup(void *data);
+    ngx_realtime_sid_t                                                    *sid);
+static void                  ngx_realtime_relay_cleanup(void *data);
 static void ngx_realtime_relay_body(ngx_http_request_t *r, ngx_int_t rc, ngx_str_t *body,
     void *data);
-static void ngx_realtime_relay_send(ngx_realtime_relay_t *relay, ngx_uint_t type,
-    ngx_str_t *body);
+static void ngx_realtime_relay_send(ngx_realtime_relay_t *relay, ngx_uint_t type, ngx_str_t *body);
 static void ngx_realtime_relay_answered(ngx_str_t *payload);
 static void ngx_realtime_relay_unknown(ngx_realtime_poll_t *poll, ngx_realtime_sid_t *sid);
 
-static ngx_rbtree_t       ngx_realtime_relay_tree;
-static ngx_rbtree_node_t  ngx_realtime_relay_sentinel;
-static uint64_t           ngx_realtime_relay_last;
-static ngx_uint_t         ngx_realtime_relay_count;
+static ngx_rbtree_t      ngx_realtime_relay_tree;
+static ngx_rbtree_node_t ngx_realtime_relay_sentinel;
+static uint64_t          ngx_realtime_relay_last;
+static ngx_uint_t        ngx_realtime_relay_count;
 
 
 void
 ngx_realtime_relay_init(void)
 {
     ngx_rbtree_init(&ngx_realtime_relay_tree, &ngx_realtime_relay_sentinel,
-                    ngx_rbtree_insert_value);
+        ngx_rbtree_insert_value);
 }
 
 
 static ngx_realtime_relay_t *
 ngx_realtime_relay_create(ngx_http_request_t *r, ngx_realtime_sid_t *sid)
 {
-    ngx_http_cleanup_t    *cleanup;
-    ngx_realtime_relay_t  *relay;
+    ngx_http_cleanup_t   *cleanup;
+    ngx_realtime_relay_t *relay;
 
     cleanup = ngx_http_cleanup_add(r, sizeof(ngx_realtime_relay_t));
     if (cleanup == NULL) {
@@ -79,8 +78,8 @@ ngx_realtime_relay_create(ngx_http_request_t *r, ngx_realtime_sid_t *sid)
 void
 ngx_realtime_relay_forget(ngx_http_request_t *r)
 {
-    ngx_rbtree_key_t       id;
-    ngx_realtime_relay_t  *relay;
+    ngx_rbtree_key_t      id;
+    ngx_realtime_relay_t *relay;
 
     relay = ngx_http_get_module_ctx(r, ngx_http_realtime_module);
 
@@ -101,10 +100,10 @@ ngx_realtime_relay_forget(ngx_http_request_t *r)
 static void
 ngx_realtime_relay_cleanup(void *data)
 {
-    ngx_realtime_relay_t  *relay = data;
+    ngx_realtime_relay_t *relay = data;
 
-    ngx_realtime_poll_t      poll;
-    ngx_realtime_session_t  *s;
+    ngx_realtime_poll_t     poll;
+    ngx_realtime_session_t *s;
 
     if (!relay->waiting) {
         return;
@@ -132,9 +131,9 @@ ngx_realtime_relay_cleanup(void *data)
 ngx_int_t
 ngx_realtime_relay_get(ngx_http_request_t *r, ngx_realtime_sid_t *sid)
 {
-    ngx_realtime_poll_t      poll;
-    ngx_realtime_relay_t    *relay;
-    ngx_realtime_session_t  *s;
+    ngx_realtime_poll_t     poll;
+    ngx_realtime_relay_t   *relay;
+    ngx_realtime_session_t *s;
 
     relay = ngx_realtime_relay_create(r, sid);
     if (relay == NULL) {
@@ -170,11 +169,11 @@ ngx_realtime_relay_get(ngx_http_request_t *r, ngx_realtime_sid_t *sid)
 ngx_int_t
 ngx_realtime_relay_post(ngx_http_request_t *r, ngx_realtime_sid_t *sid)
 {
-    ngx_int_t                 rc;
-    ngx_realtime_poll_t       poll;
-    ngx_realtime_relay_t     *relay;
-    ngx_realtime_session_t   *s;
-    ngx_realtime_loc_conf_t  *lcf;
+    ngx_int_t                rc;
+    ngx_realtime_poll_t      poll;
+    ngx_realtime_relay_t    *relay;
+    ngx_realtime_session_t  *s;
+    ngx_realtime_loc_conf_t *lcf;
 
     relay = ngx_realtime_relay_create(r, sid);
     if (relay == NULL) {
@@ -213,10 +212,10 @@ ngx_realtime_relay_post(ngx_http_request_t *r, ngx_realtime_sid_t *sid)
 static void
 ngx_realtime_relay_body(ngx_http_request_t *r, ngx_int_t rc, ngx_str_t *body, void *data)
 {
-    ngx_realtime_relay_t  *relay = data;
+    ngx_realtime_relay_t *relay = data;
 
-    ngx_realtime_poll_t      poll;
-    ngx_realtime_session_t  *s;
+    ngx_realtime_poll_t     poll;
+    ngx_realtime_session_t *s;
 
     relay->read = 1;
 
@@ -224,8 +223,7 @@ ngx_realtime_relay_body(ngx_http_request_t *r, ngx_int_t rc, ngx_str_t *body, vo
     poll.worker = 0;
     poll.id = relay->node.key;
 
-    s = relay->sid.owner == ngx_realtime_worker->id ? ngx_realtime_session_find(&relay->sid)
-                                                    : NULL;
+    s = relay->sid.owner == ngx_realtime_worker->id ? ngx_realtime_session_find(&relay->sid) : NULL;
     if (rc != NGX_OK) {
         ngx_realtime_relay_forget(r);
 
@@ -241,8 +239,8 @@ ngx_realtime_relay_body(ngx_http_request_t *r, ngx_int_t rc, ngx_str_t *body, vo
             ngx_realtime_relay_send(relay, NGX_REALTIME_RELAY_ABORT, NULL);
         }
 
-        ngx_http_finalize_request(r, ngx_realtime_http_error(r, rc, rt_str("Bad request body"),
-                                                             NULL));
+        ngx_http_finalize_request(r,
+            ngx_realtime_http_error(r, rc, rt_str("Bad request body"), NULL));
         return;
     }
 
@@ -278,12 +276,12 @@ ngx_realtime_relay_unknown(ngx_realtime_poll_t *poll, ngx_realtime_sid_t *sid)
 static void
 ngx_realtime_relay_send(ngx_realtime_relay_t *relay, ngx_uint_t type, ngx_str_t *body)
 {
-    u_char               *p;
-    uint64_t              id;
-    ngx_int_t             rc;
-    ngx_str_t             payload;
-    ngx_realtime_bus_t   *bus;
-    ngx_realtime_poll_t   poll;
+    u_char             *p;
+    uint64_t            id;
+    ngx_int_t           rc;
+    ngx_str_t           payload;
+    ngx_realtime_bus_t *bus;
+    ngx_realtime_poll_t poll;
 
     bus = ngx_realtime_worker->bus;
     rc = NGX_ERROR;
@@ -319,10 +317,10 @@ void
 ngx_realtime_relay_answer(ngx_realtime_worker_id_t worker, uint64_t id, ngx_uint_t status,
     ngx_realtime_poll_body_e kind, ngx_str_t *body)
 {
-    u_char              *p;
-    uint16_t             code;
-    ngx_str_t            payload;
-    ngx_realtime_bus_t  *bus;
+    u_char             *p;
+    uint16_t            code;
+    ngx_str_t           payload;
+    ngx_realtime_bus_t *bus;
 
     payload.len = 1 + 8 + 2 + 1 + body->len;
     payload.data = ngx_alloc(payload.len, ngx_cycle->log);
@@ -354,10 +352,10 @@ ngx_realtime_relay_answer(ngx_realtime_worker_id_t worker, uint64_t id, ngx_uint
 void
 ngx_realtime_relay_on_message(ngx_realtime_worker_id_t from, ngx_uint_t type, ngx_str_t *payload)
 {
-    ngx_str_t                body;
-    ngx_realtime_sid_t       sid;
-    ngx_realtime_poll_t      poll;
-    ngx_realtime_session_t  *s;
+    ngx_str_t               body;
+    ngx_realtime_sid_t      sid;
+    ngx_realtime_poll_t     poll;
+    ngx_realtime_session_t *s;
 
     if (type == NGX_REALTIME_RELAY_ANSWER) {
         ngx_realtime_relay_answered(payload);
@@ -420,12 +418,12 @@ ngx_realtime_relay_on_message(ngx_realtime_worker_id_t from, ngx_uint_t type, ng
 static void
 ngx_realtime_relay_answered(ngx_str_t *payload)
 {
-    uint16_t               status;
-    uint64_t               id;
-    ngx_str_t              body;
-    ngx_uint_t             kind;
-    ngx_rbtree_node_t     *node;
-    ngx_realtime_poll_t    poll;
+    uint16_t            status;
+    uint64_t            id;
+    ngx_str_t           body;
+    ngx_uint_t          kind;
+    ngx_rbtree_node_t  *node;
+    ngx_realtime_poll_t poll;
 
     if (payload->len < 8 + 2 + 1 || payload->data[10] > NGX_REALTIME_POLL_ERROR) {
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0, "realtime: broken answer on the bus");
@@ -446,7 +444,7 @@ ngx_realtime_relay_answered(ngx_str_t *payload)
     }
 
     if (node == &ngx_realtime_relay_sentinel) {
-        return;    /* its client is gone */
+        return; /* its client is gone */
     }
 
     poll.request = ((ngx_realtime_relay_t *) node)->request;
@@ -458,9 +456,9 @@ ngx_realtime_relay_answered(ngx_str_t *payload)
 void
 ngx_realtime_relay_worker_lost(ngx_realtime_worker_id_t worker)
 {
-    ngx_rbtree_node_t     *node;
-    ngx_realtime_poll_t    poll;
-    ngx_realtime_relay_t  *relay;
+    ngx_rbtree_node_t    *node;
+    ngx_realtime_poll_t   poll;
+    ngx_realtime_relay_t *relay;
 
 again:
 
@@ -469,8 +467,7 @@ again:
     }
 
     for (node = ngx_rbtree_min(ngx_realtime_relay_tree.root, &ngx_realtime_relay_sentinel);
-         node != NULL;
-         node = ngx_rbtree_next(&ngx_realtime_relay_tree, node))
+         node != NULL; node = ngx_rbtree_next(&ngx_realtime_relay_tree, node))
     {
         relay = (ngx_realtime_relay_t *) node;
 
@@ -479,7 +476,7 @@ again:
         }
 
         if (relay->request->reading_body) {
-            continue;    /* its body is still coming: it finds nobody then */
+            continue; /* its body is still coming: it finds nobody then */
         }
 
         poll.request = relay->request;
@@ -500,10 +497,10 @@ ngx_realtime_relay_waiting(void)
 void
 ngx_realtime_relay_release(void)
 {
-    ngx_str_t              noop = ngx_string("6");
-    ngx_rbtree_node_t     *node;
-    ngx_realtime_poll_t    poll;
-    ngx_realtime_relay_t  *relay;
+    ngx_str_t             noop = ngx_string("6");
+    ngx_rbtree_node_t    *node;
+    ngx_realtime_poll_t   poll;
+    ngx_realtime_relay_t *relay;
 
 again:
 
@@ -512,8 +509,7 @@ again:
     }
 
     for (node = ngx_rbtree_min(ngx_realtime_relay_tree.root, &ngx_realtime_relay_sentinel);
-         node != NULL;
-         node = ngx_rbtree_next(&ngx_realtime_relay_tree, node))
+         node != NULL; node = ngx_rbtree_next(&ngx_realtime_relay_tree, node))
     {
         relay = (ngx_realtime_relay_t *) node;
 

@@ -15,19 +15,19 @@
 #include <rt/rt_json.h>
 #include <rt/rt_sio.h>
 
-#define NGX_REALTIME_SOCKET_ID_LEN  20
+#define NGX_REALTIME_SOCKET_ID_LEN 20
 
-typedef struct ngx_realtime_session_s  ngx_realtime_session_t;
-typedef struct ngx_realtime_member_s   ngx_realtime_member_t;
-typedef struct ngx_realtime_polling_s  ngx_realtime_polling_t;
-typedef struct ngx_realtime_ask_s      ngx_realtime_ask_t;
+typedef struct ngx_realtime_session_s ngx_realtime_session_t;
+typedef struct ngx_realtime_member_s  ngx_realtime_member_t;
+typedef struct ngx_realtime_polling_s ngx_realtime_polling_t;
+typedef struct ngx_realtime_ask_s     ngx_realtime_ask_t;
 
 /* What speaks on a session, above Engine.IO or plain WebSocket. */
 typedef struct {
     const char *name;
 
     /* 1: who has not connected by realtime_connect_timeout is closed */
-    ngx_uint_t  connects;
+    ngx_uint_t connects;
 
     /* a message came: text or binary; data may be changed, and is gone after the call */
     void (*on_message)(ngx_realtime_session_t *s, ngx_uint_t binary, u_char *data, size_t len);
@@ -50,26 +50,26 @@ typedef struct {
     ngx_int_t (*import_state)(ngx_realtime_session_t *s, json_t *state);
 } ngx_realtime_protocol_t;
 
-extern const ngx_realtime_protocol_t  ngx_realtime_socketio;
-extern const ngx_realtime_protocol_t  ngx_realtime_plain;
-extern const ngx_realtime_protocol_t  ngx_realtime_echo_engine;
-extern const ngx_realtime_protocol_t  ngx_realtime_echo_socket;
-extern const ngx_realtime_protocol_t  ngx_realtime_echo_websocket;
+extern const ngx_realtime_protocol_t ngx_realtime_socketio;
+extern const ngx_realtime_protocol_t ngx_realtime_plain;
+extern const ngx_realtime_protocol_t ngx_realtime_echo_engine;
+extern const ngx_realtime_protocol_t ngx_realtime_echo_socket;
+extern const ngx_realtime_protocol_t ngx_realtime_echo_websocket;
 
-/* An event that a client sent, waiting for its turn (in s->asks) or for its answer (in s->doing). */
+/* An event that a client sent: waits for its turn (in s->asks) or its answer (in s->doing). */
 struct ngx_realtime_ask_s {
-    ngx_queue_t   link;
+    ngx_queue_t             link;
     ngx_realtime_session_t *session;
-    ngx_realtime_task_t    *task;    /* its call, or NULL */
-    ngx_realtime_member_t  *joining; /* the room that it joins, or NULL */
-    json_t       *data;      /* the event's argument, or NULL */
-    size_t        bytes;     /* of the message that it came in */
-    json_t       *id;        /* plain frames: the id as it came, or NULL */
-    int64_t       ack;       /* Socket.IO: the ack id, or RT_SIO_ID_NONE */
-    unsigned      refused:1; /* text that we do not take: INVALID */
-    unsigned      binary:1;  /* came with attachments: INVALID */
-    unsigned      limited:1; /* past realtime_rate */
-    u_char        event[64]; /* NUL terminated; longer names are none of ours */
+    ngx_realtime_task_t    *task;      /* its call, or NULL */
+    ngx_realtime_member_t  *joining;   /* the room that it joins, or NULL */
+    json_t                 *data;      /* the event's argument, or NULL */
+    size_t                  bytes;     /* of the message that it came in */
+    json_t                 *id;        /* plain frames: the id as it came, or NULL */
+    int64_t                 ack;       /* Socket.IO: the ack id, or RT_SIO_ID_NONE */
+    unsigned                refused:1; /* text that we do not take: INVALID */
+    unsigned                binary:1;  /* came with attachments: INVALID */
+    unsigned                limited:1; /* past realtime_rate */
+    u_char                  event[64]; /* NUL terminated; longer names are none of ours */
 };
 
 typedef enum {
@@ -79,48 +79,48 @@ typedef enum {
 } ngx_realtime_standing_e;
 
 struct ngx_realtime_session_s {
-    ngx_queue_t                     link;       /* all of this worker's */
-    ngx_realtime_loc_conf_t        *conf;
-    const ngx_realtime_protocol_t  *protocol;
-    void                           *state;      /* the protocol's */
+    ngx_queue_t                    link; /* all of this worker's */
+    ngx_realtime_loc_conf_t       *conf;
+    const ngx_realtime_protocol_t *protocol;
+    void                          *state; /* the protocol's */
 
-    ngx_realtime_ws_t              *ws;         /* the transport, or NULL: polling */
-    ngx_realtime_polling_t         *polling;    /* the transport, or NULL: WebSocket */
-    ngx_realtime_queue_t            queue;      /* polling only: what no GET has fetched yet */
+    ngx_realtime_ws_t      *ws;      /* the transport, or NULL: polling */
+    ngx_realtime_polling_t *polling; /* the transport, or NULL: WebSocket */
+    ngx_realtime_queue_t    queue;   /* polling only: what no GET has fetched yet */
 
-    ngx_rbtree_node_t               node;       /* Engine.IO only: by sid */
-    ngx_realtime_sid_t              sid;
+    ngx_rbtree_node_t  node; /* Engine.IO only: by sid */
+    ngx_realtime_sid_t sid;
 
-    ngx_msec_t                      ping_at;    /* when the next ping is due; 0: none */
-    ngx_msec_t                      pong_by;    /* when the pong must be here; 0: none is awaited */
-    ngx_msec_t                      enter_by;   /* when it must be connected; 0: it is, or may not */
+    ngx_msec_t ping_at;  /* when the next ping is due; 0: none */
+    ngx_msec_t pong_by;  /* when the pong must be here; 0: none is awaited */
+    ngx_msec_t enter_by; /* when it must be connected; 0: it is, or may not */
 
-    rt_identity_t                  *identity;   /* NULL for strangers */
-    char                           *bearer;     /* the handshake's token, until it is used */
-    u_char                          socket_id[NGX_REALTIME_SOCKET_ID_LEN];
-    ngx_realtime_member_t          *members;    /* its channels */
-    uint32_t                        user_hash;
-    uint32_t                        waiting;    /* subscriptions awaited while entering */
+    rt_identity_t         *identity; /* NULL for strangers */
+    char                  *bearer;   /* the handshake's token, until it is used */
+    u_char                 socket_id[NGX_REALTIME_SOCKET_ID_LEN];
+    ngx_realtime_member_t *members; /* its channels */
+    uint32_t               user_hash;
+    uint32_t               waiting; /* subscriptions awaited while entering */
 
-    ngx_queue_t                     asks;       /* events that wait for their turn */
-    uint32_t                        ask_count;
-    size_t                          ask_bytes;  /* of the messages that they came in */
-    uint32_t                        rate_excess; /* events x 1000, as limit_req counts */
-    ngx_msec_t                      rate_last;
-    ngx_queue_t                     doing;      /* events under way: one, or several messages */
-    uint32_t                        doing_count;
+    ngx_queue_t asks; /* events that wait for their turn */
+    uint32_t    ask_count;
+    size_t      ask_bytes;   /* of the messages that they came in */
+    uint32_t    rate_excess; /* events x 1000, as limit_req counts */
+    ngx_msec_t  rate_last;
+    ngx_queue_t doing; /* events under way: one, or several messages */
+    uint32_t    doing_count;
 
-    uint32_t                        holds;      /* see ngx_realtime_session_hold */
-    unsigned                        standing:2; /* ngx_realtime_standing_e */
-    unsigned                        engine:1;   /* Engine.IO; else bare WebSocket */
-    unsigned                        frozen:1;   /* on its way to another worker */
-    unsigned                        closed:1;   /* freed when nobody holds it */
-    unsigned                        counted:1;  /* in realtime_max_connections */
-    unsigned                        user_counted:1;
-    unsigned                        running:1;  /* inside ngx_realtime_asks_run */
-    unsigned                        together:1; /* what is under way may have more of its kind */
-    unsigned                        slow:1;     /* polling: too much waits, dropped by the timer */
-    unsigned                        paused:1;   /* too many asks wait: its WebSocket is not read */
+    uint32_t holds;      /* see ngx_realtime_session_hold */
+    unsigned standing:2; /* ngx_realtime_standing_e */
+    unsigned engine:1;   /* Engine.IO; else bare WebSocket */
+    unsigned frozen:1;   /* on its way to another worker */
+    unsigned closed:1;   /* freed when nobody holds it */
+    unsigned counted:1;  /* in realtime_max_connections */
+    unsigned user_counted:1;
+    unsigned running:1;  /* inside ngx_realtime_asks_run */
+    unsigned together:1; /* what is under way may have more of its kind */
+    unsigned slow:1;     /* polling: too much waits, dropped by the timer */
+    unsigned paused:1;   /* too many asks wait: its WebSocket is not read */
 };
 
 /* Starts the worker's table of sessions. */

@@ -7,7 +7,7 @@
 #include <rt/rt_text.h>
 
 
-#define NGX_REALTIME_SID_BODY  (8 + NGX_REALTIME_SID_RANDOM)
+#define NGX_REALTIME_SID_BODY (8 + NGX_REALTIME_SID_RANDOM)
 
 static ngx_int_t ngx_realtime_sid_mac(u_char *mac, u_char *body);
 
@@ -24,7 +24,7 @@ ngx_realtime_sid_make(ngx_realtime_sid_t *sid)
 ngx_int_t
 ngx_realtime_sid_format(u_char *out, ngx_realtime_sid_t *sid)
 {
-    u_char  bytes[NGX_REALTIME_SID_BODY + NGX_REALTIME_SID_MAC];
+    u_char bytes[NGX_REALTIME_SID_BODY + NGX_REALTIME_SID_MAC];
 
     ngx_memcpy(bytes, &sid->owner, 8);
     ngx_memcpy(bytes + 8, sid->random, NGX_REALTIME_SID_RANDOM);
@@ -42,10 +42,10 @@ ngx_realtime_sid_format(u_char *out, ngx_realtime_sid_t *sid)
 ngx_int_t
 ngx_realtime_sid_parse(ngx_realtime_sid_t *sid, ngx_str_t *text)
 {
-    size_t    len;
-    u_char    bytes[NGX_REALTIME_SID_LEN];
-    u_char    mac[NGX_REALTIME_SID_MAC];
-    rt_str_t  given, right;
+    size_t   len;
+    u_char   bytes[NGX_REALTIME_SID_LEN];
+    u_char   mac[NGX_REALTIME_SID_MAC];
+    rt_str_t given, right;
 
     if (text->len != NGX_REALTIME_SID_LEN
         || rt_base64_decode(bytes, &len, ngx_realtime_str(*text)) != RT_OK
@@ -72,11 +72,11 @@ ngx_realtime_sid_parse(ngx_realtime_sid_t *sid, ngx_str_t *text)
 static ngx_int_t
 ngx_realtime_sid_mac(u_char *mac, u_char *body)
 {
-    uint8_t   full[RT_SHA256_LEN];
-    rt_str_t  key, data;
+    uint8_t  full[RT_SHA256_LEN];
+    rt_str_t key, data;
 
     key = (rt_str_t){(char *) ngx_realtime_worker->conf->sid_key,
-                     sizeof(ngx_realtime_worker->conf->sid_key)};
+        sizeof(ngx_realtime_worker->conf->sid_key)};
     data = (rt_str_t){(char *) body, NGX_REALTIME_SID_BODY};
 
     if (rt_hmac_sha256(full, key, data) != RT_OK) {

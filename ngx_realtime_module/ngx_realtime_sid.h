@@ -5,13 +5,13 @@
 
 #include "ngx_realtime.h"
 
-#define NGX_REALTIME_SID_RANDOM  12
-#define NGX_REALTIME_SID_MAC     7
-#define NGX_REALTIME_SID_LEN     36   /* base64url of 8 + 12 + 7 bytes */
+#define NGX_REALTIME_SID_RANDOM 12
+#define NGX_REALTIME_SID_MAC    7
+#define NGX_REALTIME_SID_LEN    36 /* base64url of 8 + 12 + 7 bytes */
 
 typedef struct {
-    ngx_realtime_worker_id_t  owner;
-    u_char                    random[NGX_REALTIME_SID_RANDOM];
+    ngx_realtime_worker_id_t owner;
+    u_char                   random[NGX_REALTIME_SID_RANDOM];
 } ngx_realtime_sid_t;
 
 /* A new one, owned by this worker. */

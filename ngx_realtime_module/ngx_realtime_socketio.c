@@ -7,50 +7,43 @@
 
 
 typedef struct {
-    rt_sio_decoder_t  decoder;
-    unsigned          connected:1; /* CONNECT was answered */
-    unsigned          refused:1;   /* and taken back: what was on its way is ignored */
+    rt_sio_decoder_t decoder;
+    unsigned         connected:1; /* CONNECT was answered */
+    unsigned         refused:1;   /* and taken back: what was on its way is ignored */
 } ngx_realtime_socketio_t;
 
-static void ngx_realtime_socketio_on_message(ngx_realtime_session_t *s, ngx_uint_t binary,
-    u_char *data, size_t len);
-static void ngx_realtime_socketio_packet(ngx_realtime_session_t *s, rt_sio_packet_t *packet,
-    size_t bytes, ngx_uint_t refused);
-static void ngx_realtime_socketio_connect(ngx_realtime_session_t *s, rt_sio_packet_t *packet);
-static void ngx_realtime_socketio_event(ngx_realtime_session_t *s, rt_sio_packet_t *packet,
-    size_t bytes, ngx_uint_t refused);
-static void ngx_realtime_socketio_encode_event(rt_buf_t *out, rt_str_t nsp, rt_str_t event,
-    rt_str_t data);
-static void ngx_realtime_socketio_answer(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask,
-    rt_str_t reply);
-static void ngx_realtime_socketio_refuse(ngx_realtime_session_t *s);
-static void ngx_realtime_socketio_clear(ngx_realtime_session_t *s);
-static json_t *ngx_realtime_socketio_export(ngx_realtime_session_t *s);
+static void      ngx_realtime_socketio_on_message(ngx_realtime_session_t *s, ngx_uint_t binary,
+         u_char *data, size_t len);
+static void      ngx_realtime_socketio_packet(ngx_realtime_session_t *s, rt_sio_packet_t *packet,
+         size_t bytes, ngx_uint_t refused);
+static void      ngx_realtime_socketio_connect(ngx_realtime_session_t *s, rt_sio_packet_t *packet);
+static void      ngx_realtime_socketio_event(ngx_realtime_session_t *s, rt_sio_packet_t *packet,
+         size_t bytes, ngx_uint_t refused);
+static void      ngx_realtime_socketio_encode_event(rt_buf_t *out, rt_str_t nsp, rt_str_t event,
+         rt_str_t data);
+static void      ngx_realtime_socketio_answer(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask,
+         rt_str_t reply);
+static void      ngx_realtime_socketio_refuse(ngx_realtime_session_t *s);
+static void      ngx_realtime_socketio_clear(ngx_realtime_session_t *s);
+static json_t   *ngx_realtime_socketio_export(ngx_realtime_session_t *s);
 static ngx_int_t ngx_realtime_socketio_import(ngx_realtime_session_t *s, json_t *state);
-static void ngx_realtime_socketio_send(ngx_realtime_session_t *s, rt_buf_t *out);
+static void      ngx_realtime_socketio_send(ngx_realtime_session_t *s, rt_buf_t *out);
 
 
-const ngx_realtime_protocol_t  ngx_realtime_socketio = {
-    "socket.io",
-    1,
-    ngx_realtime_socketio_on_message,
-    ngx_realtime_socketio_encode_event,
-    ngx_realtime_socketio_answer,
-    ngx_realtime_socketio_refuse,
-    ngx_realtime_socketio_clear,
-    ngx_realtime_socketio_export,
-    ngx_realtime_socketio_import
-};
+const ngx_realtime_protocol_t ngx_realtime_socketio = {"socket.io", 1,
+    ngx_realtime_socketio_on_message, ngx_realtime_socketio_encode_event,
+    ngx_realtime_socketio_answer, ngx_realtime_socketio_refuse, ngx_realtime_socketio_clear,
+    ngx_realtime_socketio_export, ngx_realtime_socketio_import};
 
 
 static void
 ngx_realtime_socketio_on_message(ngx_realtime_session_t *s, ngx_uint_t binary, u_char *data,
     size_t len)
 {
-    rt_error_t                error;
-    rt_status_t               status;
-    rt_sio_packet_t           packet;
-    ngx_realtime_socketio_t  *sio;
+    rt_error_t               error;
+    rt_status_t              status;
+    rt_sio_packet_t          packet;
+    ngx_realtime_socketio_t *sio;
 
     sio = s->state;
 
@@ -67,11 +60,10 @@ ngx_realtime_socketio_on_message(ngx_realtime_session_t *s, ngx_uint_t binary, u
     ngx_memzero(&packet, sizeof(rt_sio_packet_t));
 
     if (binary) {
-        status = rt_sio_decode_binary(&sio->decoder, data, len, s->conf->max_payload, &packet,
-                                      &error);
+        status =
+            rt_sio_decode_binary(&sio->decoder, data, len, s->conf->max_payload, &packet, &error);
     } else {
-        status = rt_sio_decode_text(&sio->decoder, (rt_str_t){(char *) data, len}, &packet,
-                                    &error);
+        status = rt_sio_decode_text(&sio->decoder, (rt_str_t){(char *) data, len}, &packet, &error);
     }
 
     if (status == RT_AGAIN) {
@@ -85,17 +77,17 @@ ngx_realtime_socketio_on_message(ngx_realtime_session_t *s, ngx_uint_t binary, u
     }
 
     ngx_realtime_session_close(s, RT_WS_CLOSE_NORMAL,
-                               status == RT_INVALID ? "socket.io protocol error" : "no memory");
+        status == RT_INVALID ? "socket.io protocol error" : "no memory");
 }
 
 
 /* May close s. */
 static void
-ngx_realtime_socketio_packet(ngx_realtime_session_t *s, rt_sio_packet_t *packet,
-    size_t bytes, ngx_uint_t refused)
+ngx_realtime_socketio_packet(ngx_realtime_session_t *s, rt_sio_packet_t *packet, size_t bytes,
+    ngx_uint_t refused)
 {
-    rt_buf_t                  out;
-    ngx_realtime_socketio_t  *sio;
+    rt_buf_t                 out;
+    ngx_realtime_socketio_t *sio;
 
     sio = s->state;
 
@@ -133,7 +125,7 @@ ngx_realtime_socketio_packet(ngx_realtime_session_t *s, rt_sio_packet_t *packet,
         }
         break;
 
-    case RT_SIO_ACK:    /* nothing of ours asks for one: an unknown id is harmless */
+    case RT_SIO_ACK: /* nothing of ours asks for one: an unknown id is harmless */
         if (sio->connected) {
             return;
         }
@@ -152,10 +144,10 @@ ngx_realtime_socketio_packet(ngx_realtime_session_t *s, rt_sio_packet_t *packet,
 static void
 ngx_realtime_socketio_connect(ngx_realtime_session_t *s, rt_sio_packet_t *packet)
 {
-    json_t                   *auth;
-    rt_buf_t                  out;
-    rt_str_t                  token;
-    ngx_realtime_socketio_t  *sio;
+    json_t                  *auth;
+    rt_buf_t                 out;
+    rt_str_t                 token;
+    ngx_realtime_socketio_t *sio;
 
     sio = s->state;
 
@@ -169,7 +161,7 @@ ngx_realtime_socketio_connect(ngx_realtime_session_t *s, rt_sio_packet_t *packet
 
     ngx_memzero(&out, sizeof(rt_buf_t));
     rt_sio_encode_connect(&out, packet->nsp,
-                          (rt_str_t){(char *) s->socket_id, sizeof(s->socket_id)});
+        (rt_str_t){(char *) s->socket_id, sizeof(s->socket_id)});
     ngx_realtime_socketio_send(s, &out);
 
     auth = json_object_get(packet->data, "token");
@@ -197,12 +189,12 @@ ngx_realtime_socketio_connect(ngx_realtime_session_t *s, rt_sio_packet_t *packet
 
 
 static void
-ngx_realtime_socketio_event(ngx_realtime_session_t *s, rt_sio_packet_t *packet,
-    size_t bytes, ngx_uint_t refused)
+ngx_realtime_socketio_event(ngx_realtime_session_t *s, rt_sio_packet_t *packet, size_t bytes,
+    ngx_uint_t refused)
 {
-    json_t              *name, *data;
-    rt_str_t             event;
-    ngx_realtime_ask_t  *ask;
+    json_t             *name, *data;
+    rt_str_t            event;
+    ngx_realtime_ask_t *ask;
 
     name = json_array_get(packet->data, 0);
     event = json_is_string(name) ? (rt_str_t){json_string_value(name), json_string_length(name)}
@@ -217,9 +209,7 @@ ngx_realtime_socketio_event(ngx_realtime_session_t *s, rt_sio_packet_t *packet,
     }
 
     /* Socket.IO's own server says nothing to an event that nobody handles */
-    if (!refused && packet->id == RT_SIO_ID_NONE
-        && ngx_realtime_event_find(ask->event) == NULL)
-    {
+    if (!refused && packet->id == RT_SIO_ID_NONE && ngx_realtime_event_find(ask->event) == NULL) {
         ngx_realtime_ask_free(ask);
         return;
     }
@@ -243,7 +233,7 @@ ngx_realtime_socketio_encode_event(rt_buf_t *out, rt_str_t nsp, rt_str_t event, 
 static void
 ngx_realtime_socketio_answer(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask, rt_str_t reply)
 {
-    rt_buf_t  out;
+    rt_buf_t out;
 
     if (ask->ack == RT_SIO_ID_NONE) {
         return;
@@ -259,8 +249,8 @@ ngx_realtime_socketio_answer(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask,
 static void
 ngx_realtime_socketio_refuse(ngx_realtime_session_t *s)
 {
-    rt_buf_t                  out;
-    ngx_realtime_socketio_t  *sio;
+    rt_buf_t                 out;
+    ngx_realtime_socketio_t *sio;
 
     sio = s->state;
     sio->connected = 0;
@@ -288,7 +278,7 @@ ngx_realtime_socketio_send(ngx_realtime_session_t *s, rt_buf_t *out)
 static void
 ngx_realtime_socketio_clear(ngx_realtime_session_t *s)
 {
-    ngx_realtime_socketio_t  *sio;
+    ngx_realtime_socketio_t *sio;
 
     sio = s->state;
 
@@ -303,19 +293,19 @@ ngx_realtime_socketio_clear(ngx_realtime_session_t *s)
 static json_t *
 ngx_realtime_socketio_export(ngx_realtime_session_t *s)
 {
-    ngx_realtime_socketio_t  *sio;
+    ngx_realtime_socketio_t *sio;
 
     sio = s->state;
 
-    return json_pack("{s:b,s:b}", "connected", sio != NULL && sio->connected,
-                     "refused", sio != NULL && sio->refused);
+    return json_pack("{s:b,s:b}", "connected", sio != NULL && sio->connected, "refused",
+        sio != NULL && sio->refused);
 }
 
 
 static ngx_int_t
 ngx_realtime_socketio_import(ngx_realtime_session_t *s, json_t *state)
 {
-    ngx_realtime_socketio_t  *sio;
+    ngx_realtime_socketio_t *sio;
 
     sio = ngx_calloc(sizeof(ngx_realtime_socketio_t), ngx_cycle->log);
     if (sio == NULL) {

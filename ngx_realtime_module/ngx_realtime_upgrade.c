@@ -11,20 +11,20 @@
 
 
 typedef struct {
-    ngx_event_t               event;
-    ngx_http_request_t       *request;   /* NULL once it is gone */
-    ngx_realtime_upgrade_pt   done;
-    void                     *data;
-    unsigned                  deflate:1;
+    ngx_event_t             event;
+    ngx_http_request_t     *request; /* NULL once it is gone */
+    ngx_realtime_upgrade_pt done;
+    void                   *data;
+    unsigned                deflate:1;
 } ngx_realtime_upgrade_t;
 
-static ngx_uint_t ngx_realtime_upgrade_has_token(ngx_str_t *value, const char *token);
-static ngx_table_elt_t *ngx_realtime_upgrade_header(ngx_http_request_t *r, const char *name,
-    ngx_uint_t *count);
-static ngx_int_t ngx_realtime_upgrade_deflate(ngx_http_request_t *r,
-    ngx_realtime_upgrade_t *upgrade);
-static void ngx_realtime_upgrade_cleanup(void *data);
-static void ngx_realtime_upgrade_handler(ngx_event_t *ev);
+static ngx_uint_t         ngx_realtime_upgrade_has_token(ngx_str_t *value, const char *token);
+static ngx_table_elt_t   *ngx_realtime_upgrade_header(ngx_http_request_t *r, const char *name,
+      ngx_uint_t *count);
+static ngx_int_t          ngx_realtime_upgrade_deflate(ngx_http_request_t *r,
+             ngx_realtime_upgrade_t                                       *upgrade);
+static void               ngx_realtime_upgrade_cleanup(void *data);
+static void               ngx_realtime_upgrade_handler(ngx_event_t *ev);
 static ngx_realtime_ws_t *ngx_realtime_upgrade_detach(ngx_realtime_upgrade_t *upgrade);
 static void ngx_realtime_upgrade_free_buffers(ngx_connection_t *c, ngx_http_connection_t *hc);
 static void ngx_realtime_upgrade_free_chain(ngx_connection_t *c, ngx_chain_t **chain);
@@ -34,17 +34,17 @@ ngx_uint_t
 ngx_realtime_upgrade_asked(ngx_http_request_t *r)
 {
     return r->headers_in.upgrade != NULL
-           && ngx_realtime_upgrade_has_token(&r->headers_in.upgrade->value, "websocket");
+        && ngx_realtime_upgrade_has_token(&r->headers_in.upgrade->value, "websocket");
 }
 
 
 ngx_int_t
 ngx_realtime_upgrade_check(ngx_http_request_t *r)
 {
-    char              accept[RT_WS_ACCEPT_LEN];
-    ngx_str_t         version;
-    ngx_uint_t        count, keys, versions;
-    ngx_table_elt_t  *key, *asked, *connection;
+    char             accept[RT_WS_ACCEPT_LEN];
+    ngx_str_t        version;
+    ngx_uint_t       count, keys, versions;
+    ngx_table_elt_t *key, *asked, *connection;
 
     if (r != r->main || r->http_version != NGX_HTTP_VERSION_11 || r->method != NGX_HTTP_GET
         || r->stream != NULL)
@@ -69,7 +69,8 @@ ngx_realtime_upgrade_check(ngx_http_request_t *r)
     if (versions != 1 || asked->value.len != 2 || ngx_strncmp(asked->value.data, "13", 2) != 0) {
         ngx_str_set(&version, "13");
         return ngx_realtime_http_header(r, "Sec-WebSocket-Version", &version) == NGX_OK
-               ? 426 : NGX_HTTP_INTERNAL_SERVER_ERROR;
+            ? 426
+            : NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     key = ngx_realtime_upgrade_header(r, "sec-websocket-key", &keys);
@@ -86,8 +87,8 @@ ngx_realtime_upgrade_check(ngx_http_request_t *r)
 static ngx_uint_t
 ngx_realtime_upgrade_has_token(ngx_str_t *value, const char *token)
 {
-    size_t   len;
-    u_char  *p, *start, *end, *last;
+    size_t  len;
+    u_char *p, *start, *end, *last;
 
     len = ngx_strlen(token);
     p = value->data;
@@ -108,9 +109,7 @@ ngx_realtime_upgrade_has_token(ngx_str_t *value, const char *token)
             /* void */
         }
 
-        if ((size_t) (end - start) == len
-            && ngx_strncasecmp(start, (u_char *) token, len) == 0)
-        {
+        if ((size_t) (end - start) == len && ngx_strncasecmp(start, (u_char *) token, len) == 0) {
             return 1;
         }
     }
@@ -123,10 +122,10 @@ ngx_realtime_upgrade_has_token(ngx_str_t *value, const char *token)
 static ngx_table_elt_t *
 ngx_realtime_upgrade_header(ngx_http_request_t *r, const char *name, ngx_uint_t *count)
 {
-    size_t            len;
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h, *found;
+    size_t           len;
+    ngx_uint_t       i;
+    ngx_list_part_t *part;
+    ngx_table_elt_t *h, *found;
 
     len = ngx_strlen(name);
     found = NULL;
@@ -150,10 +149,10 @@ ngx_realtime_upgrade_header(ngx_http_request_t *r, const char *name, ngx_uint_t 
 ngx_int_t
 ngx_realtime_upgrade(ngx_http_request_t *r, ngx_realtime_upgrade_pt done, void *data)
 {
-    ngx_str_t                accept, websocket = ngx_string("websocket");
-    ngx_uint_t               count;
-    ngx_http_cleanup_t      *cleanup;
-    ngx_realtime_upgrade_t  *upgrade;
+    ngx_str_t               accept, websocket = ngx_string("websocket");
+    ngx_uint_t              count;
+    ngx_http_cleanup_t     *cleanup;
+    ngx_realtime_upgrade_t *upgrade;
 
     upgrade = ngx_calloc(sizeof(ngx_realtime_upgrade_t), ngx_cycle->log);
     if (upgrade == NULL) {
@@ -165,9 +164,8 @@ ngx_realtime_upgrade(ngx_http_request_t *r, ngx_realtime_upgrade_pt done, void *
 
     if (accept.data == NULL
         || rt_ws_accept((char *) accept.data,
-                        ngx_realtime_str(ngx_realtime_upgrade_header(r, "sec-websocket-key",
-                                                                     &count)->value))
-           != RT_OK
+               ngx_realtime_str(ngx_realtime_upgrade_header(r, "sec-websocket-key", &count)->value))
+            != RT_OK
         || ngx_realtime_http_header(r, "Upgrade", &websocket) != NGX_OK
         || ngx_realtime_http_header(r, "Sec-WebSocket-Accept", &accept) != NGX_OK
         || ngx_realtime_upgrade_deflate(r, upgrade) != NGX_OK
@@ -213,16 +211,16 @@ ngx_realtime_upgrade(ngx_http_request_t *r, ngx_realtime_upgrade_pt done, void *
 static ngx_int_t
 ngx_realtime_upgrade_deflate(ngx_http_request_t *r, ngx_realtime_upgrade_t *upgrade)
 {
-    u_char                   *p;
-    size_t                    len;
-    rt_str_t                  answer;
-    ngx_str_t                 offer, value;
-    ngx_uint_t                i;
-    ngx_list_part_t          *part;
-    ngx_table_elt_t          *h;
-    ngx_realtime_loc_conf_t  *lcf;
+    u_char                  *p;
+    size_t                   len;
+    rt_str_t                 answer;
+    ngx_str_t                offer, value;
+    ngx_uint_t               i;
+    ngx_list_part_t         *part;
+    ngx_table_elt_t         *h;
+    ngx_realtime_loc_conf_t *lcf;
 
-    static const char  name[] = "sec-websocket-extensions";
+    static const char name[] = "sec-websocket-extensions";
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_realtime_module);
 
@@ -265,9 +263,7 @@ ngx_realtime_upgrade_deflate(ngx_http_request_t *r, ngx_realtime_upgrade_t *upgr
 
     offer.len = p - offer.data;
 
-    if (offer.len == 0
-        || rt_ws_deflate_negotiate(ngx_realtime_str(offer), &answer) != RT_OK)
-    {
+    if (offer.len == 0 || rt_ws_deflate_negotiate(ngx_realtime_str(offer), &answer) != RT_OK) {
         return NGX_OK;
     }
 
@@ -282,7 +278,7 @@ ngx_realtime_upgrade_deflate(ngx_http_request_t *r, ngx_realtime_upgrade_t *upgr
 static void
 ngx_realtime_upgrade_cleanup(void *data)
 {
-    ngx_realtime_upgrade_t  *upgrade = data;
+    ngx_realtime_upgrade_t *upgrade = data;
 
     upgrade->request = NULL;
 }
@@ -291,9 +287,9 @@ ngx_realtime_upgrade_cleanup(void *data)
 static void
 ngx_realtime_upgrade_handler(ngx_event_t *ev)
 {
-    ngx_realtime_ws_t       *ws;
-    ngx_http_request_t      *r;
-    ngx_realtime_upgrade_t  *upgrade;
+    ngx_realtime_ws_t      *ws;
+    ngx_http_request_t     *r;
+    ngx_realtime_upgrade_t *upgrade;
 
     upgrade = ev->data;
     r = upgrade->request;
@@ -322,12 +318,12 @@ ngx_realtime_upgrade_handler(ngx_event_t *ev)
 static ngx_realtime_ws_t *
 ngx_realtime_upgrade_detach(ngx_realtime_upgrade_t *upgrade)
 {
-    ngx_str_t                 early;
-    ngx_connection_t         *c;
-    ngx_realtime_ws_t        *ws;
-    ngx_http_request_t       *r;
-    ngx_http_connection_t    *hc;
-    ngx_realtime_loc_conf_t  *lcf;
+    ngx_str_t                early;
+    ngx_connection_t        *c;
+    ngx_realtime_ws_t       *ws;
+    ngx_http_request_t      *r;
+    ngx_http_connection_t   *hc;
+    ngx_realtime_loc_conf_t *lcf;
 
     r = upgrade->request;
     c = r->connection;
@@ -392,7 +388,7 @@ ngx_realtime_upgrade_free_buffers(ngx_connection_t *c, ngx_http_connection_t *hc
 static void
 ngx_realtime_upgrade_free_chain(ngx_connection_t *c, ngx_chain_t **chain)
 {
-    ngx_chain_t  *link;
+    ngx_chain_t *link;
 
     while (*chain != NULL) {
         link = *chain;

@@ -9,7 +9,7 @@
 
 #include <rt/rt_ws.h>
 
-typedef struct ngx_realtime_ws_s  ngx_realtime_ws_t;
+typedef struct ngx_realtime_ws_s ngx_realtime_ws_t;
 
 /* What the owner hears. Any of them may close or abort the connection. */
 typedef struct {
@@ -28,29 +28,29 @@ typedef struct {
 } ngx_realtime_ws_owner_t;
 
 struct ngx_realtime_ws_s {
-    ngx_connection_t               *connection;
-    const ngx_realtime_ws_owner_t  *owner;      /* NULL: closing, nobody listens any more */
-    void                           *data;       /* the owner's */
-    ngx_realtime_queue_t            queue;
-    size_t                          sent;       /* of the queue's first frame */
-    size_t                          send_max;   /* realtime_send_buffer */
-    u_char                         *unread;     /* came before it was paused, or with the upgrade */
-    size_t                          unread_len;
-    rt_ws_reader_t                  reader;
-    ngx_queue_t                     dirty_link; /* waits for this turn's flush */
-    unsigned                        dirty:1;
-    unsigned                        paused:1;   /* reads nothing until resumed */
-    unsigned                        reading:1;  /* inside its read handler */
-    unsigned                        closing:1;  /* the close frame is queued: nothing after it */
-    unsigned                        shut:1;     /* all sent, the write side is shut */
-    unsigned                        failed:1;  /* no memory to send: dropped at the flush */
-    unsigned                        dead:1;     /* freed at the end of this turn */
+    ngx_connection_t              *connection;
+    const ngx_realtime_ws_owner_t *owner; /* NULL: closing, nobody listens any more */
+    void                          *data;  /* the owner's */
+    ngx_realtime_queue_t           queue;
+    size_t                         sent;     /* of the queue's first frame */
+    size_t                         send_max; /* realtime_send_buffer */
+    u_char                        *unread;   /* came before it was paused, or with the upgrade */
+    size_t                         unread_len;
+    rt_ws_reader_t                 reader;
+    ngx_queue_t                    dirty_link; /* waits for this turn's flush */
+    unsigned                       dirty:1;
+    unsigned                       paused:1;  /* reads nothing until resumed */
+    unsigned                       reading:1; /* inside its read handler */
+    unsigned                       closing:1; /* the close frame is queued: nothing after it */
+    unsigned                       shut:1;    /* all sent, the write side is shut */
+    unsigned                       failed:1;  /* no memory to send: dropped at the flush */
+    unsigned                       dead:1;    /* freed at the end of this turn */
 };
 
 /* Takes a handshaken connection over from HTTP (see ngx_realtime_upgrade.c). early: bytes that
  * came with the request, copied. NULL: no memory; the caller closes c. */
-ngx_realtime_ws_t *ngx_realtime_ws_create(ngx_connection_t *c, size_t max_payload,
-    size_t send_max, ngx_uint_t deflate, ngx_str_t *early);
+ngx_realtime_ws_t *ngx_realtime_ws_create(ngx_connection_t *c, size_t max_payload, size_t send_max,
+    ngx_uint_t deflate, ngx_str_t *early);
 
 void ngx_realtime_ws_own(ngx_realtime_ws_t *ws, const ngx_realtime_ws_owner_t *owner, void *data);
 

@@ -18,38 +18,38 @@
 #include <rt/rt_text.h>
 
 
-#define NGX_REALTIME_DRAIN_TICK      50
-#define NGX_REALTIME_DRAIN_TICKS     90    /* all are told within these */
-#define NGX_REALTIME_DRAIN_AT_ONCE   4     /* fewer are not worth spreading: per tick */
-#define NGX_REALTIME_DRAIN_PATIENCE  140   /* ticks for calls, moves and other workers' answers */
-#define NGX_REALTIME_BUS_QUEUE       (64 * 1024 * 1024)
-#define NGX_REALTIME_STORE_RETRY     5000
+#define NGX_REALTIME_DRAIN_TICK     50
+#define NGX_REALTIME_DRAIN_TICKS    90  /* all are told within these */
+#define NGX_REALTIME_DRAIN_AT_ONCE  4   /* fewer are not worth spreading: per tick */
+#define NGX_REALTIME_DRAIN_PATIENCE 140 /* ticks for calls, moves and other workers' answers */
+#define NGX_REALTIME_BUS_QUEUE      (64 * 1024 * 1024)
+#define NGX_REALTIME_STORE_RETRY    5000
 
 static ngx_int_t ngx_realtime_worker_open_store(ngx_realtime_worker_t *worker);
-static void ngx_realtime_worker_store_handler(ngx_event_t *ev);
-static void ngx_realtime_worker_log(void *data, rt_log_level_t level, const char *text);
+static void      ngx_realtime_worker_store_handler(ngx_event_t *ev);
+static void      ngx_realtime_worker_log(void *data, rt_log_level_t level, const char *text);
 static ngx_int_t ngx_realtime_worker_listen_to_quit(ngx_realtime_worker_t *worker);
-static void ngx_realtime_worker_quit_handler(ngx_event_t *ev);
-static void ngx_realtime_worker_drain_handler(ngx_event_t *ev);
-static void ngx_realtime_worker_on_message(void *data, ngx_realtime_worker_id_t from,
-    ngx_str_t *payload);
-static void ngx_realtime_worker_on_lost(void *data, ngx_realtime_worker_id_t worker);
+static void      ngx_realtime_worker_quit_handler(ngx_event_t *ev);
+static void      ngx_realtime_worker_drain_handler(ngx_event_t *ev);
+static void      ngx_realtime_worker_on_message(void *data, ngx_realtime_worker_id_t from,
+         ngx_str_t *payload);
+static void      ngx_realtime_worker_on_lost(void *data, ngx_realtime_worker_id_t worker);
 
-ngx_realtime_worker_t  *ngx_realtime_worker;
+ngx_realtime_worker_t *ngx_realtime_worker;
 
-static ngx_connection_t  *ngx_realtime_quit_slot;
-static ngx_event_t        ngx_realtime_drain_timer;
-static ngx_event_t        ngx_realtime_store_timer;
-static ngx_uint_t         ngx_realtime_drain_slice;
-static ngx_uint_t         ngx_realtime_drain_ticks;
+static ngx_connection_t *ngx_realtime_quit_slot;
+static ngx_event_t       ngx_realtime_drain_timer;
+static ngx_event_t       ngx_realtime_store_timer;
+static ngx_uint_t        ngx_realtime_drain_slice;
+static ngx_uint_t        ngx_realtime_drain_ticks;
 
 
 ngx_int_t
 ngx_realtime_worker_init(ngx_cycle_t *cycle)
 {
-    ngx_realtime_worker_t        *worker;
-    ngx_realtime_main_conf_t     *mcf;
-    ngx_realtime_bus_handlers_t   handlers;
+    ngx_realtime_worker_t      *worker;
+    ngx_realtime_main_conf_t   *mcf;
+    ngx_realtime_bus_handlers_t handlers;
 
     /* cache manager and loader come here too, with ngx_worker 0 */
     if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE) {
@@ -76,7 +76,7 @@ ngx_realtime_worker_init(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
-    worker->id |= 1;    /* 0 is nobody */
+    worker->id |= 1; /* 0 is nobody */
 
     ngx_realtime_worker = worker;
 
@@ -97,7 +97,7 @@ ngx_realtime_worker_init(ngx_cycle_t *cycle)
     }
 
     worker->bus = ngx_realtime_bus_local_create(cycle, &mcf->bus_dir, worker->id,
-                                                NGX_REALTIME_BUS_QUEUE, &handlers);
+        NGX_REALTIME_BUS_QUEUE, &handlers);
     if (worker->bus == NULL) {
         return NGX_ERROR;
     }
@@ -115,16 +115,17 @@ ngx_realtime_worker_init(ngx_cycle_t *cycle)
 static ngx_int_t
 ngx_realtime_worker_open_store(ngx_realtime_worker_t *worker)
 {
-    rt_error_t         error;
-    rt_status_t        status;
-    rt_core_options_t  options;
+    rt_error_t        error;
+    rt_status_t       status;
+    rt_core_options_t options;
 
     ngx_memzero(&options, sizeof(options));
     options.store_uri = ngx_realtime_str(worker->conf->store);
     options.log.write = ngx_realtime_worker_log;
     options.log.data = worker;
     options.log.level = worker->log->log_level >= NGX_LOG_DEBUG ? RT_LOG_DEBUG
-                        : worker->log->log_level >= NGX_LOG_INFO ? RT_LOG_INFO : RT_LOG_NOTICE;
+        : worker->log->log_level >= NGX_LOG_INFO                ? RT_LOG_INFO
+                                                                : RT_LOG_NOTICE;
 
     status = rt_core_open(&worker->core, &options, &error);
 
@@ -135,8 +136,8 @@ ngx_realtime_worker_open_store(ngx_realtime_worker_t *worker)
     worker->core = NULL;
 
     ngx_log_error(NGX_LOG_CRIT, worker->log, 0,
-                  "realtime: the store can't be opened: %s; trying again every %ui s", error.text,
-                  (ngx_uint_t) NGX_REALTIME_STORE_RETRY / 1000);
+        "realtime: the store can't be opened: %s; trying again every %ui s", error.text,
+        (ngx_uint_t) NGX_REALTIME_STORE_RETRY / 1000);
 
     ngx_realtime_store_timer.handler = ngx_realtime_worker_store_handler;
     ngx_realtime_store_timer.data = worker;
@@ -160,11 +161,10 @@ ngx_realtime_worker_store_handler(ngx_event_t *ev)
 static void
 ngx_realtime_worker_log(void *data, rt_log_level_t level, const char *text)
 {
-    ngx_realtime_worker_t  *worker = data;
+    ngx_realtime_worker_t *worker = data;
 
-    static const ngx_uint_t  levels[] = {
-        NGX_LOG_ERR, NGX_LOG_WARN, NGX_LOG_NOTICE, NGX_LOG_INFO, NGX_LOG_DEBUG
-    };
+    static const ngx_uint_t levels[] = {NGX_LOG_ERR, NGX_LOG_WARN, NGX_LOG_NOTICE, NGX_LOG_INFO,
+        NGX_LOG_DEBUG};
 
     ngx_log_error(levels[level], worker->log, 0, "realtime: %s", text);
 }
@@ -175,14 +175,14 @@ ngx_realtime_worker_log(void *data, rt_log_level_t level, const char *text)
 static ngx_int_t
 ngx_realtime_worker_listen_to_quit(ngx_realtime_worker_t *worker)
 {
-    ngx_connection_t  *c;
+    ngx_connection_t *c;
 
     c = ngx_get_connection(0, worker->log);
     if (c == NULL) {
         return NGX_ERROR;
     }
 
-    c->fd = (ngx_socket_t) -2;    /* neither free (-1) nor a descriptor */
+    c->fd = (ngx_socket_t) -2; /* neither free (-1) nor a descriptor */
     c->idle = 1;
     c->data = worker;
     c->read->handler = ngx_realtime_worker_quit_handler;
@@ -198,9 +198,9 @@ ngx_realtime_worker_listen_to_quit(ngx_realtime_worker_t *worker)
 static void
 ngx_realtime_worker_quit_handler(ngx_event_t *ev)
 {
-    ngx_uint_t              count;
-    ngx_connection_t       *c;
-    ngx_realtime_worker_t  *worker;
+    ngx_uint_t             count;
+    ngx_connection_t      *c;
+    ngx_realtime_worker_t *worker;
 
     c = ev->data;
     worker = c->data;
@@ -214,8 +214,8 @@ ngx_realtime_worker_quit_handler(ngx_event_t *ev)
     worker->exiting = 1;
 
     count = ngx_realtime_session_count();
-    ngx_realtime_drain_slice = ngx_max(count / NGX_REALTIME_DRAIN_TICKS,
-                                       NGX_REALTIME_DRAIN_AT_ONCE);
+    ngx_realtime_drain_slice =
+        ngx_max(count / NGX_REALTIME_DRAIN_TICKS, NGX_REALTIME_DRAIN_AT_ONCE);
 
     ngx_realtime_drain_timer.handler = ngx_realtime_worker_drain_handler;
     ngx_realtime_drain_timer.data = worker;
@@ -229,24 +229,22 @@ ngx_realtime_worker_quit_handler(ngx_event_t *ev)
 static void
 ngx_realtime_worker_drain_handler(ngx_event_t *ev)
 {
-    ngx_uint_t               n;
-    ngx_queue_t             *q, *next;
-    ngx_realtime_worker_t   *worker;
-    ngx_realtime_session_t  *s;
+    ngx_uint_t              n;
+    ngx_queue_t            *q, *next;
+    ngx_realtime_worker_t  *worker;
+    ngx_realtime_session_t *s;
 
     worker = ev->data;
 
     for (n = 0, q = ngx_queue_head(ngx_realtime_sessions());
-         n < ngx_realtime_drain_slice && q != ngx_queue_sentinel(ngx_realtime_sessions());
-         q = next)
+         n < ngx_realtime_drain_slice && q != ngx_queue_sentinel(ngx_realtime_sessions()); q = next)
     {
         next = ngx_queue_next(q);
         s = ngx_queue_data(q, ngx_realtime_session_t, link);
 
         if ((s->doing_count != 0 || s->frozen)
-            && ngx_realtime_drain_ticks < NGX_REALTIME_DRAIN_PATIENCE)
-        {
-            continue;    /* answered, or moved, first */
+            && ngx_realtime_drain_ticks < NGX_REALTIME_DRAIN_PATIENCE) {
+            continue; /* answered, or moved, first */
         }
 
         ngx_realtime_session_close(s, RT_WS_CLOSE_GOING_AWAY, "worker quits");
@@ -258,8 +256,7 @@ ngx_realtime_worker_drain_handler(ngx_event_t *ev)
     }
 
     if (ngx_realtime_session_count() != 0 || worker->tasks != 0
-        || ngx_realtime_relay_waiting() != 0)
-    {
+        || ngx_realtime_relay_waiting() != 0) {
         ngx_add_timer(ev, NGX_REALTIME_DRAIN_TICK);
         return;
     }
@@ -271,8 +268,8 @@ ngx_realtime_worker_drain_handler(ngx_event_t *ev)
 static void
 ngx_realtime_worker_on_message(void *data, ngx_realtime_worker_id_t from, ngx_str_t *payload)
 {
-    ngx_str_t   rest;
-    ngx_uint_t  type;
+    ngx_str_t  rest;
+    ngx_uint_t type;
 
     if (payload->len == 0) {
         return;
@@ -301,9 +298,9 @@ ngx_realtime_worker_on_lost(void *data, ngx_realtime_worker_id_t worker)
 void
 ngx_realtime_worker_exit(ngx_cycle_t *cycle)
 {
-    ngx_queue_t             *q;
-    ngx_realtime_worker_t   *worker;
-    ngx_realtime_session_t  *s;
+    ngx_queue_t            *q;
+    ngx_realtime_worker_t  *worker;
+    ngx_realtime_session_t *s;
 
     worker = ngx_realtime_worker;
 

@@ -109,7 +109,7 @@ test_create_refusals(void **state)
 static void
 test_no_business(void **state)
 {
-    char           id[25];
+    char id[25];
     (void) state;
 
     test_room("anna", "b1", id);

@@ -74,17 +74,17 @@ struct rt_call_s {
 
     /* what came of it: set by rt_core_run */
     rt_status_t status;
-    rt_error_t  error;       /* its text is meant for the client; also set on RT_CONFLICT &c. */
-    int         created;     /* 1: something new was made (REST 201) */
-    rt_str_t    reply;       /* on RT_OK: JSON text of the answer (ack argument or HTTP body);
+    rt_error_t  error;      /* its text is meant for the client; also set on RT_CONFLICT &c. */
+    int         created;    /* 1: something new was made (REST 201) */
+    rt_str_t    reply;      /* on RT_OK: JSON text of the answer (ack argument or HTTP body);
                               * on failures: empty, or an object text with members to add to the
                               * error's body, as {"roomId":"…"} of a conflict */
-    rt_emit_t  *emits;       /* in order; only those of an operation that succeeded */
-    rt_emit_t **emits_last;  /* private */
-    rt_str_t    room_id;     /* room.join and room.create: the room; else the request's */
-    int64_t     last_seq;    /* room.join: where its history ends */
-    int64_t     total;       /* lists: all that match, for X-Total-Count; else -1 */
-    rt_str_t    log_line;    /* a line for the info log when it succeeded, or empty */
+    rt_emit_t  *emits;      /* in order; only those of an operation that succeeded */
+    rt_emit_t **emits_last; /* private */
+    rt_str_t    room_id;    /* room.join and room.create: the room; else the request's */
+    int64_t     last_seq;   /* room.join: where its history ends */
+    int64_t     total;      /* lists: all that match, for X-Total-Count; else -1 */
+    rt_str_t    log_line;   /* a line for the info log when it succeeded, or empty */
 
     struct rt_store_session_s *session; /* private: what the operation works in */
 };
