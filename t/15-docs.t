@@ -24,7 +24,16 @@ sub text_of {
     return scalar <$in>;
 }
 
-my $module = text_of('ngx_realtime_module/ngx_realtime_module.c');
+# C in one spelling, whatever layout it has
+sub code_of {
+    my $text = text_of(shift);
+    $text =~ s{/\*.*?\*/}{}gs;
+    $text =~ s/\s+/ /g;
+    $text =~ s/ ?([{}()|,;]) ?/$1/g;
+    return $text;
+}
+
+my $module = code_of('ngx_realtime_module/ngx_realtime_module.c');
 my $configuration = text_of('docs/configuration.md');
 my $protocol = text_of('docs/protocol.md');
 my $rest = text_of('docs/rest.md');
@@ -49,7 +58,9 @@ my %context = (
 );
 my (%in_c, %field);
 
-while ($module =~ /\{ ngx_string\("(realtime\w*)"\), (\w+)\|.*?NGX_REALTIME_(?:LOC|MAIN)\((\w+)\)/gs) {
+my $command = qr/\{ngx_string\("(realtime\w*)"\),(\w+)\|[^{}]*?NGX_REALTIME_(?:LOC|MAIN)\((\w+)\)/;
+
+while ($module =~ /$command/g) {
     $in_c{$1} = $context{$2} // $2;
     $field{$3} = $1;
 }
@@ -74,7 +85,7 @@ sub in_words {
     return $value / 1048576 . 'm';
 }
 
-while ($module =~ /ngx_conf_merge_(msec_|size_|)value\(conf->(\w+), \S+, ([\d *]+)\)/g) {
+while ($module =~ /ngx_conf_merge_(msec_|size_|)value\(conf->(\w+),[^,]+,([\d *]+)\)/g) {
     my ($kind, $name, $value) = ($1, $field{$2}, eval $3);
     is($default{$name}, in_words($kind, $value), "$name: its default");
 }
@@ -89,9 +100,9 @@ for my $name (sort glob "$ROOT/docs/*.md") {
 
 # Events
 
-my $events = text_of('ngx_realtime_module/ngx_realtime_events.c');
+my $events = code_of('ngx_realtime_module/ngx_realtime_events.c');
 is_deeply(column($protocol, '## Client → server', qr/:/),
-    [sort $events =~ /^\s+\{ ?"([a-z:-]+)",.*\bngx_realtime_event_\w+ ?\}/mg],
+    [sort $events =~ /\{"([a-z:-]+)",[^{}]*\bngx_realtime_event_\w+\}/g],
     'docs/protocol.md has the events that clients send');
 
 my %sent;
@@ -106,11 +117,11 @@ is_deeply(column($protocol, '## Server → client'), [sort keys %sent, qw(connec
 
 # REST
 
-my $routes = text_of('ngx_realtime_module/ngx_realtime_rest_routes.c');
-my %part = $routes =~ /^#define (\w+)\s+"(\/[^"]+)"$/mg;
+my %part = text_of('ngx_realtime_module/ngx_realtime_rest_routes.c') =~ /^#define (\w+)\s+"(\/[^"]+)"$/mg;
+my $routes = code_of('ngx_realtime_module/ngx_realtime_rest_routes.c');
 my @routes;
 
-while ($routes =~ /^    \{ NGX_HTTP_(\w+), (\w*) ?("[^"]*")?, \w/mg) {
+while ($routes =~ /\{NGX_HTTP_(\w+),(\w*) ?("[^"]*")?,\w/g) {
     my ($method, $macro, $rest_of_path) = ($1, $2, $3 // '');
     (my $path = ($macro ? $part{$macro} : '') . ($rest_of_path =~ s/"//gr)) =~ s{^/api/chat}{};
     push @routes, "$method $path";
