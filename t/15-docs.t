@@ -91,7 +91,7 @@ while ($module =~ /ngx_conf_merge_(msec_|size_|)value\(conf->(\w+),[^,]+,([\d *]
 }
 
 for my $name (sort glob "$ROOT/docs/*.md") {
-    my ($file) = $name =~ m{(docs/.*)};
+    my ($file) = $name =~ m{(docs/[^/]+)$};
     my %unknown = map { $_ => 1 } grep { !$in_c{$_} && $_ ne 'realtime_module' }
         text_of($file) =~ /\b(?<!ngx_)(?<!http_)(realtime_\w+)/g;
     is_deeply([sort keys %unknown], [], "$file names no other directives");
@@ -106,7 +106,7 @@ is_deeply(column($protocol, '## Client → server', qr/:/),
     'docs/protocol.md has the events that clients send');
 
 my %sent;
-for my $file (map { m{$ROOT/(.*)} } glob "$ROOT/core/chat/*.c $ROOT/ngx_realtime_module/*.c") {
+for my $file (map { s{^\Q$ROOT\E/}{}r } glob "$ROOT/core/chat/*.c $ROOT/ngx_realtime_module/*.c") {
     next if $file =~ /_test\.c$|_events\.c$/;
     $sent{$_} = 1 for text_of($file) =~ /"((?:chat|user|notification|audit):[a-z-]+)"/g;
 }
@@ -164,7 +164,7 @@ sub try_example {
 system("openssl genrsa 2048 2>/dev/null | openssl rsa -pubout -out $dir/tls/jwt.pub.pem 2>/dev/null") == 0
     or BAIL_OUT('openssl failed');
 
-for my $file ('README.md', map { m{(docs/.*)} } glob "$ROOT/docs/*.md") {
+for my $file ('README.md', map { m{(docs/[^/]+)$} } glob "$ROOT/docs/*.md") {
     my @examples = text_of($file) =~ /^```nginx\n(.*?)^```$/msg;
     try_example($file, $_ + 1, $examples[$_]) for 0 .. $#examples;
 }
@@ -172,7 +172,7 @@ for my $file ('README.md', map { m{(docs/.*)} } glob "$ROOT/docs/*.md") {
 
 # Links, and names of files
 
-for my $file ('README.md', map { m{(docs/.*)} } glob "$ROOT/docs/*.md") {
+for my $file ('README.md', map { m{(docs/[^/]+)$} } glob "$ROOT/docs/*.md") {
     my $text = text_of($file);
     $text =~ s/^```.*?^```$//msg;
     my ($base) = $file =~ m{^(.*/)?};
