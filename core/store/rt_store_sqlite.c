@@ -50,11 +50,24 @@ rt_sqlite_close(rt_store_t *base)
 }
 
 
+/* SQLite counts its memory under a lock of the process: nobody reads that count. Refused, harmlessly,
+ * when SQLite was used before. */
+static void
+rt_sqlite_configure(void)
+{
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
+
 static rt_status_t
 rt_sqlite_open(rt_store_t **out, rt_str_t address, const rt_log_t *log, rt_error_t *error)
 {
     rt_status_t        status;
     rt_sqlite_store_t *store;
+
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, rt_sqlite_configure);
 
     store = calloc(1, sizeof(rt_sqlite_store_t));
     if (store == NULL) {

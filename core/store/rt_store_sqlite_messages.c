@@ -105,7 +105,7 @@ rt_sqlite_message_find(rt_store_session_t *session, rt_arena_t *arena, const rt_
 }
 
 
-/* RT_CONFLICT in the message's status when its client_id was here before. */
+/* Its client_id was here before: the first one's answer. */
 static rt_status_t
 rt_sqlite_message_retry(rt_sqlite_t *db, rt_message_t *message)
 {
@@ -115,7 +115,11 @@ rt_sqlite_message_retry(rt_sqlite_t *db, rt_message_t *message)
     status = rt_sqlite_message_find(&db->session, message->arena, message->room, message->sender_id,
         message->client_id, &row);
 
-    if (status == RT_OK && row.text.len) {
+    if (status == RT_OK && row.text.len == 0) {
+        return RT_ERROR; /* what else is unique was made anew: the file is damaged */
+    }
+
+    if (status == RT_OK) {
         message->status = RT_CONFLICT;
         message->id = row.id;
         message->seq = row.seq;
@@ -128,7 +132,8 @@ rt_sqlite_message_retry(rt_sqlite_t *db, rt_message_t *message)
 }
 
 
-/* One document is written, stored without its tail, and given out with it. */
+/* One document is written, stored without its tail, and given out with it. RT_CONFLICT: something of
+ * it that is unique is there already; nothing was stored. */
 static rt_status_t
 rt_sqlite_message_insert(rt_sqlite_t *db, rt_message_t *message)
 {
@@ -165,8 +170,7 @@ rt_sqlite_message_insert(rt_sqlite_t *db, rt_message_t *message)
 
     status = rt_sqlite_run(db, statement);
     if (status != RT_OK) {
-        /* what is unique was looked up or made anew in this transaction */
-        return status == RT_CONFLICT ? RT_ERROR : status;
+        return status;
     }
 
     rt_message_write_tail(buf, room->seq + 1, 0, 0, message->created_at_ms);
@@ -189,14 +193,12 @@ rt_sqlite_message_add(rt_sqlite_t *db, rt_message_t *message)
 
     message->status = RT_OK;
 
-    if (message->client_id.len) {
-        status = rt_sqlite_message_retry(db, message);
-        if (status != RT_OK || message->status != RT_OK) {
-            return status;
-        }
+    status = rt_sqlite_message_insert(db, message);
+
+    if (status == RT_CONFLICT) {
+        return rt_sqlite_message_retry(db, message);
     }
 
-    status = rt_sqlite_message_insert(db, message);
     if (status != RT_OK) {
         return status;
     }

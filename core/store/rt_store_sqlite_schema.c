@@ -62,10 +62,13 @@ static const char rt_sqlite_schema_1[] =
 
 /* Every index of messages costs each message nearly a page in the log, since busy rooms lie apart.
  * So unread ones have none in the rooms where most is said: there they are looked for behind two
- * marks, up to which all the customer's messages are read, and all the others. */
+ * marks, up to which all the customer's messages are read, and all the others. A customer has few
+ * rooms, which need no index to be sorted. */
 static const char rt_sqlite_schema_2[] =
     "ALTER TABLE rooms ADD COLUMN read_customer INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE rooms ADD COLUMN read_others INTEGER NOT NULL DEFAULT 0;"
+    "DROP INDEX rooms_user;"
+    "CREATE INDEX rooms_user ON rooms (user_id) WHERE user_id IS NOT NULL;"
     "DROP INDEX messages_unread;"
     "UPDATE messages SET is_read = 2 WHERE is_read = 0"
     "  AND room IN (SELECT key FROM rooms WHERE type <> 0);"
