@@ -45,6 +45,7 @@ rt_sqlite_close(rt_store_t *base)
     rt_sqlite_disconnect(store->writer);
     pthread_mutex_destroy(&store->readers_lock);
     pthread_mutex_destroy(&store->write_lock);
+    pthread_mutex_destroy(&store->turn_lock);
     free(store->path);
     free(store);
 }
@@ -82,6 +83,7 @@ rt_sqlite_open(rt_store_t **out, rt_str_t address, const rt_log_t *log, rt_error
 
     store->store.ops = &rt_store_sqlite;
     store->log = *log;
+    pthread_mutex_init(&store->turn_lock, NULL);
     pthread_mutex_init(&store->write_lock, NULL);
     pthread_mutex_init(&store->readers_lock, NULL);
 
@@ -167,7 +169,11 @@ rt_sqlite_begin(rt_store_t *base, rt_store_mode_t mode, rt_store_session_t **out
     rt_sqlite_store_t *store = (rt_sqlite_store_t *) base;
 
     if (mode == RT_STORE_WRITE) {
+        /* whoever writes group after group comes back to find the turn taken by who waits, and does
+         * not win the lock again and again */
+        pthread_mutex_lock(&store->turn_lock);
         pthread_mutex_lock(&store->write_lock);
+        pthread_mutex_unlock(&store->turn_lock);
         db = store->writer;
 
     } else {

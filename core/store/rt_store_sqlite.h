@@ -64,6 +64,7 @@ struct rt_sqlite_store_s {
     rt_store_t              store; /* first */
     rt_log_t                log;
     char                   *path;
+    pthread_mutex_t         turn_lock;  /* held while waiting for the next */
     pthread_mutex_t         write_lock; /* held by the write session */
     rt_sqlite_t            *writer;
     pthread_mutex_t         readers_lock;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -98,6 +99,31 @@ rt_sqlite_setup(rt_sqlite_t *db)
 }
 
 
+/* SQLite tries to open read-only what it can't create, so its own errno says that the file is not
+ * there when it is the directory that must not be written. */
+static int
+rt_sqlite_open_errno(rt_sqlite_db_t *db, const char *path, int code)
+{
+    char        directory[PATH_MAX];
+    const char *slash;
+
+    slash = strrchr(path, '/');
+
+    if ((code & 0xff) == SQLITE_CANTOPEN && slash != NULL && slash != path
+        && (size_t) (slash - path) < sizeof(directory))
+    {
+        memcpy(directory, path, slash - path);
+        directory[slash - path] = '\0';
+
+        if (access(directory, W_OK | X_OK) != 0) {
+            return errno;
+        }
+    }
+
+    return db->db ? sqlite3_system_errno(db->db) : 0;
+}
+
+
 rt_status_t
 rt_sqlite_connect(rt_sqlite_store_t *store, rt_sqlite_t **out, rt_error_t *error)
 {
@@ -128,7 +154,7 @@ rt_sqlite_connect(rt_sqlite_store_t *store, rt_sqlite_t **out, rt_error_t *error
     }
 
     if (code != SQLITE_OK) {
-        errnum = db->db ? sqlite3_system_errno(db->db) : 0;
+        errnum = rt_sqlite_open_errno(db, store->path, code);
         rt_error_set(error, RT_UNAVAILABLE, "sqlite: can't open \"%s\": %s%s%s", store->path,
             db->db ? sqlite3_errmsg(db->db) : "no memory", errnum ? ": " : "",
             errnum ? strerror(errnum) : "");
