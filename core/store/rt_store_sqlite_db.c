@@ -102,7 +102,7 @@ rt_sqlite_setup(rt_sqlite_t *db)
 /* SQLite tries to open read-only what it can't create, so its own errno says that the file is not
  * there when it is the directory that must not be written. */
 static int
-rt_sqlite_open_errno(rt_sqlite_db_t *db, const char *path, int code)
+rt_sqlite_open_errno(rt_sqlite_t *db, const char *path, int code)
 {
     char        directory[PATH_MAX];
     const char *slash;
