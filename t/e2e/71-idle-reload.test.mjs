@@ -46,6 +46,8 @@ describe(`${COUNT} idle clients`, () => {
             const code = f.payload.readUInt16BE(0);
             assert.ok([1001, 1012].includes(code), `code ${code}`);
             ws.write(frame(OP.CLOSE, f.payload));
+            await ws.need(() => ws.ended || undefined, 'end', 10000 * SLOW);
+            ws.socket.destroy();
             const back = await open(i);
             return { at, back };
         });

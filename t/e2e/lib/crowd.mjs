@@ -134,13 +134,15 @@ export class Crowd
         this.rooms = [];
         this.members = [];
         for (let r = 0; r < rooms; r += 1) {
-            const anna = customer();
+            // a business each: staff hear of every room of theirs, and this is about messages
+            const business = `crowd-${r}`;
+            const anna = customer({ business });
             const roomId = await createRoom(this.server, anna);
             this.rooms.push({ roomId, anna });
             this.acked.set(roomId, new Map());
             for (let i = 0; i < each; i += 1) {
                 const n = r * each + i;
-                this.members.push(new Member(this.server, i === 0 ? anna : staff(), roomId,
+                this.members.push(new Member(this.server, i === 0 ? anna : staff({ business }), roomId,
                     this.options(n)));
             }
             if (r % 10 === 9) {
