@@ -4,18 +4,18 @@
 
 
 /* Links come and go with every delivery: they are kept, up to this many. */
-#define NGX_REALTIME_LINKS_KEPT  65536
+#define NGX_REALTIME_LINKS_KEPT 65536
 
-static ngx_realtime_link_t  *ngx_realtime_links;
-static ngx_uint_t            ngx_realtime_links_kept;
+static ngx_realtime_link_t *ngx_realtime_links;
+static ngx_uint_t           ngx_realtime_links_kept;
 
 
 ngx_realtime_buf_t *
 ngx_realtime_buf_create(rt_ws_opcode_t opcode, const void *payload, size_t len,
     ngx_uint_t compressed)
 {
-    uint8_t              header[RT_WS_HEADER_MAX];
-    ngx_realtime_buf_t  *buf;
+    uint8_t             header[RT_WS_HEADER_MAX];
+    ngx_realtime_buf_t *buf;
 
     buf = ngx_alloc(sizeof(ngx_realtime_buf_t) + len, ngx_cycle->log);
     if (buf == NULL) {
@@ -50,9 +50,9 @@ ngx_realtime_buf_put(ngx_realtime_buf_t *buf)
 ngx_realtime_buf_t *
 ngx_realtime_buf_deflate(ngx_realtime_buf_t *buf)
 {
-    rt_buf_t             out;
-    rt_status_t          status;
-    ngx_realtime_buf_t  *deflated;
+    rt_buf_t            out;
+    rt_status_t         status;
+    ngx_realtime_buf_t *deflated;
 
     ngx_memzero(&out, sizeof(rt_buf_t));
 
@@ -62,8 +62,8 @@ ngx_realtime_buf_deflate(ngx_realtime_buf_t *buf)
         deflated = ngx_realtime_buf_get(buf);
 
     } else if (status == RT_OK) {
-        deflated = ngx_realtime_buf_create(buf->binary ? RT_WS_BINARY : RT_WS_TEXT, out.data,
-                                           out.len, 1);
+        deflated =
+            ngx_realtime_buf_create(buf->binary ? RT_WS_BINARY : RT_WS_TEXT, out.data, out.len, 1);
     } else {
         deflated = NULL;
     }
@@ -77,7 +77,7 @@ ngx_realtime_buf_deflate(ngx_realtime_buf_t *buf)
 ngx_int_t
 ngx_realtime_queue_push(ngx_realtime_queue_t *queue, ngx_realtime_buf_t *buf)
 {
-    ngx_realtime_link_t  *link;
+    ngx_realtime_link_t *link;
 
     link = ngx_realtime_links;
 
@@ -102,7 +102,7 @@ ngx_realtime_queue_push(ngx_realtime_queue_t *queue, ngx_realtime_buf_t *buf)
     }
 
     queue->tail = link;
-    queue->bytes += ngx_realtime_buf_frame_len(buf);
+    queue->bytes += ngx_realtime_buf_frame_len(buf) + NGX_REALTIME_QUEUE_COST;
 
     return NGX_OK;
 }
@@ -111,7 +111,7 @@ ngx_realtime_queue_push(ngx_realtime_queue_t *queue, ngx_realtime_buf_t *buf)
 void
 ngx_realtime_queue_shift(ngx_realtime_queue_t *queue)
 {
-    ngx_realtime_link_t  *link;
+    ngx_realtime_link_t *link;
 
     link = queue->head;
 
@@ -120,7 +120,7 @@ ngx_realtime_queue_shift(ngx_realtime_queue_t *queue)
         queue->tail = NULL;
     }
 
-    queue->bytes -= ngx_realtime_buf_frame_len(link->buf);
+    queue->bytes -= ngx_realtime_buf_frame_len(link->buf) + NGX_REALTIME_QUEUE_COST;
 
     ngx_realtime_buf_put(link->buf);
 
@@ -147,7 +147,7 @@ ngx_realtime_queue_clear(ngx_realtime_queue_t *queue)
 void
 ngx_realtime_queue_exit(void)
 {
-    ngx_realtime_link_t  *link;
+    ngx_realtime_link_t *link;
 
     while (ngx_realtime_links != NULL) {
         link = ngx_realtime_links;

@@ -8,41 +8,41 @@
 #include "ngx_realtime_websocket.h"
 
 
-#define NGX_REALTIME_WS_READ_SIZE    65536
-#define NGX_REALTIME_WS_READ_TURN    65536  /* bytes of one client per turn */
-#define NGX_REALTIME_WS_TLS_SIZE     16384
-#define NGX_REALTIME_WS_IOVS         64
-#define NGX_REALTIME_WS_LINGER       3000
+#define NGX_REALTIME_WS_READ_SIZE 65536
+#define NGX_REALTIME_WS_READ_TURN 65536 /* bytes of one client per turn */
+#define NGX_REALTIME_WS_TLS_SIZE  16384
+#define NGX_REALTIME_WS_IOVS      64
+#define NGX_REALTIME_WS_LINGER    3000
 
-static void ngx_realtime_ws_read_handler(ngx_event_t *rev);
-static void ngx_realtime_ws_write_handler(ngx_event_t *wev);
-static void ngx_realtime_ws_feed(ngx_realtime_ws_t *ws, u_char *data, size_t len);
-static void ngx_realtime_ws_dispatch(ngx_realtime_ws_t *ws, rt_ws_message_t *message);
-static void ngx_realtime_ws_keep(ngx_realtime_ws_t *ws, u_char *data, size_t len);
-static void ngx_realtime_ws_control(ngx_realtime_ws_t *ws, rt_ws_opcode_t opcode,
-    const void *payload, size_t len);
-static void ngx_realtime_ws_mark(ngx_realtime_ws_t *ws);
-static void ngx_realtime_ws_flush_handler(ngx_event_t *ev);
-static void ngx_realtime_ws_flush(ngx_realtime_ws_t *ws);
+static void      ngx_realtime_ws_read_handler(ngx_event_t *rev);
+static void      ngx_realtime_ws_write_handler(ngx_event_t *wev);
+static void      ngx_realtime_ws_feed(ngx_realtime_ws_t *ws, u_char *data, size_t len);
+static void      ngx_realtime_ws_dispatch(ngx_realtime_ws_t *ws, rt_ws_message_t *message);
+static void      ngx_realtime_ws_keep(ngx_realtime_ws_t *ws, u_char *data, size_t len);
+static void      ngx_realtime_ws_control(ngx_realtime_ws_t *ws, rt_ws_opcode_t opcode,
+         const void *payload, size_t len);
+static void      ngx_realtime_ws_mark(ngx_realtime_ws_t *ws);
+static void      ngx_realtime_ws_flush_handler(ngx_event_t *ev);
+static void      ngx_realtime_ws_flush(ngx_realtime_ws_t *ws);
 static ngx_int_t ngx_realtime_ws_write(ngx_realtime_ws_t *ws);
-static ssize_t ngx_realtime_ws_writev(ngx_realtime_ws_t *ws);
-static ssize_t ngx_realtime_ws_write_tls(ngx_realtime_ws_t *ws);
-static void ngx_realtime_ws_sent(ngx_realtime_ws_t *ws, size_t n);
-static void ngx_realtime_ws_shut(ngx_realtime_ws_t *ws);
-static void ngx_realtime_ws_lost(ngx_realtime_ws_t *ws, const char *reason);
+static ssize_t   ngx_realtime_ws_writev(ngx_realtime_ws_t *ws);
+static ssize_t   ngx_realtime_ws_write_tls(ngx_realtime_ws_t *ws);
+static void      ngx_realtime_ws_sent(ngx_realtime_ws_t *ws, size_t n);
+static void      ngx_realtime_ws_shut(ngx_realtime_ws_t *ws);
+static void      ngx_realtime_ws_lost(ngx_realtime_ws_t *ws, const char *reason);
 
-static ngx_queue_t  ngx_realtime_ws_dirty;
-static ngx_queue_t  ngx_realtime_ws_dead;
-static ngx_event_t  ngx_realtime_ws_flush_event;
-static u_char      *ngx_realtime_ws_read_buffer;
-static u_char      *ngx_realtime_ws_tls_buffer;
+static ngx_queue_t ngx_realtime_ws_dirty;
+static ngx_queue_t ngx_realtime_ws_dead;
+static ngx_event_t ngx_realtime_ws_flush_event;
+static u_char     *ngx_realtime_ws_read_buffer;
+static u_char     *ngx_realtime_ws_tls_buffer;
 
 
 ngx_realtime_ws_t *
-ngx_realtime_ws_create(ngx_connection_t *c, size_t max_payload, size_t send_max,
-    ngx_uint_t deflate, ngx_str_t *early)
+ngx_realtime_ws_create(ngx_connection_t *c, size_t max_payload, size_t send_max, ngx_uint_t deflate,
+    ngx_str_t *early)
 {
-    ngx_realtime_ws_t  *ws;
+    ngx_realtime_ws_t *ws;
 
     if (ngx_realtime_ws_read_buffer == NULL) {
         ngx_queue_init(&ngx_realtime_ws_dirty);
@@ -96,10 +96,10 @@ ngx_realtime_ws_own(ngx_realtime_ws_t *ws, const ngx_realtime_ws_owner_t *owner,
 static void
 ngx_realtime_ws_read_handler(ngx_event_t *rev)
 {
-    size_t              total;
-    ssize_t             n;
-    ngx_connection_t   *c;
-    ngx_realtime_ws_t  *ws;
+    size_t             total;
+    ssize_t            n;
+    ngx_connection_t  *c;
+    ngx_realtime_ws_t *ws;
 
     c = rev->data;
     ws = c->data;
@@ -163,7 +163,7 @@ ngx_realtime_ws_read_handler(ngx_event_t *rev)
         total += n;
 
         if (ws->shut) {
-            continue;    /* only waiting for the end */
+            continue; /* only waiting for the end */
         }
 
         ngx_realtime_ws_feed(ws, ngx_realtime_ws_read_buffer, n);
@@ -177,10 +177,10 @@ ngx_realtime_ws_read_handler(ngx_event_t *rev)
 static void
 ngx_realtime_ws_feed(ngx_realtime_ws_t *ws, u_char *data, size_t len)
 {
-    size_t           used;
-    u_char          *kept;
-    rt_status_t      status;
-    rt_ws_message_t  message;
+    size_t          used;
+    u_char         *kept;
+    rt_status_t     status;
+    rt_ws_message_t message;
 
     kept = NULL;
 
@@ -213,13 +213,13 @@ ngx_realtime_ws_feed(ngx_realtime_ws_t *ws, u_char *data, size_t len)
         }
 
         if (ws->owner != NULL) {
-            ws->owner->on_closed(ws, status == RT_INVALID ? "websocket protocol error"
-                                                          : "no memory");
+            ws->owner->on_closed(ws,
+                status == RT_INVALID ? "websocket protocol error" : "no memory");
             ws->owner = NULL;
         }
 
-        ngx_realtime_ws_close(ws, status == RT_INVALID ? ws->reader.close_code
-                                                       : RT_WS_CLOSE_INTERNAL);
+        ngx_realtime_ws_close(ws,
+            status == RT_INVALID ? ws->reader.close_code : RT_WS_CLOSE_INTERNAL);
         break;
     }
 
@@ -230,15 +230,14 @@ ngx_realtime_ws_feed(ngx_realtime_ws_t *ws, u_char *data, size_t len)
 static void
 ngx_realtime_ws_dispatch(ngx_realtime_ws_t *ws, rt_ws_message_t *message)
 {
-    ngx_uint_t  code;
+    ngx_uint_t code;
 
     switch (message->opcode) {
 
     case RT_WS_TEXT:
     case RT_WS_BINARY:
         if (ws->owner != NULL) {
-            ws->owner->on_message(ws, message->opcode == RT_WS_BINARY, message->data,
-                                  message->len);
+            ws->owner->on_message(ws, message->opcode == RT_WS_BINARY, message->data, message->len);
         }
         return;
 
@@ -264,7 +263,7 @@ ngx_realtime_ws_dispatch(ngx_realtime_ws_t *ws, rt_ws_message_t *message)
         return;
 
     case RT_WS_CONTINUATION:
-        return;    /* never handed out: fragments are joined */
+        return; /* never handed out: fragments are joined */
     }
 }
 
@@ -274,6 +273,7 @@ ngx_realtime_ws_keep(ngx_realtime_ws_t *ws, u_char *data, size_t len)
 {
     ws->unread = ngx_alloc(len, ngx_cycle->log);
     if (ws->unread == NULL) {
+        ngx_realtime_ws_fail(ws);
         return;
     }
 
@@ -304,7 +304,7 @@ static void
 ngx_realtime_ws_control(ngx_realtime_ws_t *ws, rt_ws_opcode_t opcode, const void *payload,
     size_t len)
 {
-    ngx_realtime_buf_t  *buf;
+    ngx_realtime_buf_t *buf;
 
     buf = ngx_realtime_buf_create(opcode, payload, len, 0);
     if (buf == NULL) {
@@ -337,7 +337,7 @@ ngx_realtime_ws_ping(ngx_realtime_ws_t *ws)
 void
 ngx_realtime_ws_timer(ngx_realtime_ws_t *ws, ngx_msec_t after)
 {
-    ngx_event_t  *rev;
+    ngx_event_t *rev;
 
     rev = ws->connection->read;
 
@@ -385,8 +385,8 @@ ngx_realtime_ws_mark(ngx_realtime_ws_t *ws)
 static void
 ngx_realtime_ws_flush_handler(ngx_event_t *ev)
 {
-    ngx_queue_t        *q;
-    ngx_realtime_ws_t  *ws;
+    ngx_queue_t       *q;
+    ngx_realtime_ws_t *ws;
 
     while (!ngx_queue_empty(&ngx_realtime_ws_dirty)) {
         q = ngx_queue_head(&ngx_realtime_ws_dirty);
@@ -413,8 +413,8 @@ ngx_realtime_ws_flush_handler(ngx_event_t *ev)
 static void
 ngx_realtime_ws_write_handler(ngx_event_t *wev)
 {
-    ngx_connection_t   *c;
-    ngx_realtime_ws_t  *ws;
+    ngx_connection_t  *c;
+    ngx_realtime_ws_t *ws;
 
     c = wev->data;
     ws = c->data;
@@ -431,7 +431,7 @@ ngx_realtime_ws_write_handler(ngx_event_t *wev)
 static void
 ngx_realtime_ws_flush(ngx_realtime_ws_t *ws)
 {
-    size_t  waiting;
+    size_t waiting;
 
     if (ws->dead || ws->shut) {
         return;
@@ -443,8 +443,7 @@ ngx_realtime_ws_flush(ngx_realtime_ws_t *ws)
     }
 
     if (ws->queue.head != NULL && ws->connection->write->ready
-        && ngx_realtime_ws_write(ws) != NGX_OK)
-    {
+        && ngx_realtime_ws_write(ws) != NGX_OK) {
         ngx_realtime_ws_lost(ws, "send failed");
         return;
     }
@@ -456,13 +455,12 @@ ngx_realtime_ws_flush(ngx_realtime_ws_t *ws)
         return;
     }
 
-    /* the message under way is left out: one that is larger than the limit could never be sent */
-    waiting = ws->queue.bytes - ngx_realtime_buf_frame_len(ws->queue.head->buf);
+    waiting = ngx_realtime_queue_waiting(&ws->queue);
 
     if (waiting > ws->send_max) {
         ngx_log_error(NGX_LOG_INFO, ws->connection->log, 0,
-                      "client is too slow: %uz bytes wait, realtime_send_buffer is %uz",
-                      waiting, ws->send_max);
+            "client is too slow: %uz bytes wait, realtime_send_buffer is %uz", waiting,
+            ws->send_max);
         ngx_realtime_ws_lost(ws, "slow client");
         return;
     }
@@ -476,7 +474,7 @@ ngx_realtime_ws_flush(ngx_realtime_ws_t *ws)
 static ngx_int_t
 ngx_realtime_ws_write(ngx_realtime_ws_t *ws)
 {
-    ssize_t  n;
+    ssize_t n;
 
     while (ws->queue.head != NULL) {
 
@@ -506,23 +504,24 @@ ngx_realtime_ws_write(ngx_realtime_ws_t *ws)
 static ssize_t
 ngx_realtime_ws_writev(ngx_realtime_ws_t *ws)
 {
-    size_t                skip;
-    ssize_t               n;
-    ngx_err_t             err;
-    ngx_uint_t            i;
-    struct iovec          iovs[NGX_REALTIME_WS_IOVS];
-    ngx_realtime_link_t  *link;
+    size_t               skip;
+    ssize_t              n;
+    ngx_err_t            err;
+    ngx_uint_t           i;
+    struct iovec         iovs[NGX_REALTIME_WS_IOVS];
+    ngx_realtime_link_t *link;
 
     skip = ws->sent;
 
-    for (i = 0, link = ws->queue.head; link != NULL && i < NGX_REALTIME_WS_IOVS; link = link->next) {
+    for (i = 0, link = ws->queue.head; link != NULL && i < NGX_REALTIME_WS_IOVS; link = link->next)
+    {
         iovs[i].iov_base = ngx_realtime_buf_frame(link->buf) + skip;
         iovs[i].iov_len = ngx_realtime_buf_frame_len(link->buf) - skip;
         skip = 0;
         i++;
     }
 
-    for ( ;; ) {
+    for (;;) {
         n = i == 1 ? send(ws->connection->fd, iovs[0].iov_base, iovs[0].iov_len, 0)
                    : writev(ws->connection->fd, iovs, (int) i);
 
@@ -553,8 +552,8 @@ ngx_realtime_ws_writev(ngx_realtime_ws_t *ws)
 static ssize_t
 ngx_realtime_ws_write_tls(ngx_realtime_ws_t *ws)
 {
-    size_t                skip, size, used;
-    ngx_realtime_link_t  *link;
+    size_t               skip, size, used;
+    ngx_realtime_link_t *link;
 
     if (ngx_realtime_ws_tls_buffer == NULL) {
         ngx_realtime_ws_tls_buffer = ngx_alloc(NGX_REALTIME_WS_TLS_SIZE, ws->connection->log);
@@ -567,11 +566,11 @@ ngx_realtime_ws_write_tls(ngx_realtime_ws_t *ws)
     used = 0;
 
     for (link = ws->queue.head; link != NULL; link = link->next) {
-        size = ngx_min(ngx_realtime_buf_frame_len(link->buf) - skip,
-                       NGX_REALTIME_WS_TLS_SIZE - used);
+        size =
+            ngx_min(ngx_realtime_buf_frame_len(link->buf) - skip, NGX_REALTIME_WS_TLS_SIZE - used);
 
         ngx_memcpy(ngx_realtime_ws_tls_buffer + used, ngx_realtime_buf_frame(link->buf) + skip,
-                   size);
+            size);
 
         used += size;
         skip = 0;
@@ -588,7 +587,7 @@ ngx_realtime_ws_write_tls(ngx_realtime_ws_t *ws)
 static void
 ngx_realtime_ws_sent(ngx_realtime_ws_t *ws, size_t n)
 {
-    size_t  left;
+    size_t left;
 
     while (n > 0) {
         left = ngx_realtime_buf_frame_len(ws->queue.head->buf) - ws->sent;
@@ -608,7 +607,7 @@ ngx_realtime_ws_sent(ngx_realtime_ws_t *ws, size_t n)
 void
 ngx_realtime_ws_close(ngx_realtime_ws_t *ws, ngx_uint_t code)
 {
-    u_char  payload[2];
+    u_char payload[2];
 
     ws->owner = NULL;
 
@@ -634,14 +633,14 @@ ngx_realtime_ws_close(ngx_realtime_ws_t *ws, ngx_uint_t code)
 static void
 ngx_realtime_ws_shut(ngx_realtime_ws_t *ws)
 {
-    ngx_connection_t  *c;
+    ngx_connection_t *c;
 
     c = ws->connection;
     ws->shut = 1;
 
 #if (NGX_HTTP_SSL)
     if (c->ssl) {
-        ngx_realtime_ws_abort(ws);    /* which shuts TLS down in order */
+        ngx_realtime_ws_abort(ws); /* which shuts TLS down in order */
         return;
     }
 #endif
@@ -659,7 +658,7 @@ ngx_realtime_ws_shut(ngx_realtime_ws_t *ws)
 static void
 ngx_realtime_ws_lost(ngx_realtime_ws_t *ws, const char *reason)
 {
-    const ngx_realtime_ws_owner_t  *owner;
+    const ngx_realtime_ws_owner_t *owner;
 
     owner = ws->owner;
     ws->owner = NULL;
@@ -675,7 +674,7 @@ ngx_realtime_ws_lost(ngx_realtime_ws_t *ws, const char *reason)
 void
 ngx_realtime_ws_abort(ngx_realtime_ws_t *ws)
 {
-    ngx_connection_t  *c;
+    ngx_connection_t *c;
 
     if (ws->dead) {
         return;
