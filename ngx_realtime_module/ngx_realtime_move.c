@@ -469,6 +469,13 @@ ngx_realtime_move_drain(void)
 }
 
 
+ngx_uint_t
+ngx_realtime_move_waiting(void)
+{
+    return !ngx_queue_empty(&ngx_realtime_probes);
+}
+
+
 void
 ngx_realtime_move_worker_lost(ngx_realtime_worker_id_t worker)
 {

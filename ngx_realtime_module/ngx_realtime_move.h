@@ -47,6 +47,9 @@ void ngx_realtime_move_worker_lost(ngx_realtime_worker_id_t worker);
  * poll on. */
 void ngx_realtime_move_drain(void);
 
+/* 1 while sessions may still come here. */
+ngx_uint_t ngx_realtime_move_waiting(void);
+
 void ngx_realtime_move_init(void);
 void ngx_realtime_move_exit(void);
 

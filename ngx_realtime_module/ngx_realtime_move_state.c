@@ -5,6 +5,7 @@
 #include "ngx_realtime_engine.h"
 #include "ngx_realtime_hub.h"
 #include "ngx_realtime_limits.h"
+#include "ngx_realtime_people.h"
 
 #include <rt/rt_text.h>
 
@@ -58,9 +59,10 @@ ngx_realtime_move_export(ngx_realtime_session_t *s)
 
     protocol = s->protocol->export_state ? s->protocol->export_state(s) : json_null();
 
-    return json_pack("{s:o,s:o,s:o,s:i,s:s?,s:s%}", "channels", channels, "protocol", protocol,
-        "identity", ngx_realtime_move_export_identity(s->identity), "standing", (int) s->standing,
-        "bearer", s->bearer, "socketId", (char *) s->socket_id,
+    return json_pack("{s:o,s:s,s:s%,s:o,s:o,s:i,s:s?,s:s%}", "channels", channels, "speaks",
+        s->protocol->name, "namespace", (char *) s->conf->namespace.data, s->conf->namespace.len,
+        "protocol", protocol, "identity", ngx_realtime_move_export_identity(s->identity),
+        "standing", (int) s->standing, "bearer", s->bearer, "socketId", (char *) s->socket_id,
         (size_t) NGX_REALTIME_SOCKET_ID_LEN);
 }
 
@@ -100,6 +102,13 @@ ngx_realtime_move_import(ngx_realtime_session_t *s, json_t *state,
     ngx_realtime_member_t *m;
 
     ngx_realtime_move_ready = subscribed;
+
+    /* the WebSocket was opened at another kind of location than the session */
+    if (!rt_str_eq(rt_json_get_str(state, "speaks"), rt_str_c(s->protocol->name))
+        || !rt_str_eq(rt_json_get_str(state, "namespace"), ngx_realtime_str(s->conf->namespace)))
+    {
+        return NGX_ERROR;
+    }
 
     text = rt_json_get_str(state, "socketId");
     if (text.len != NGX_REALTIME_SOCKET_ID_LEN) {
@@ -215,6 +224,11 @@ ngx_realtime_move_finish_import(ngx_realtime_session_t *s, ngx_realtime_ws_t *ws
         if (json_is_array(room)) {
             m->since = json_integer_value(json_array_get(room, 1));
             ngx_realtime_hub_enter(m, json_integer_value(json_array_get(room, 0)));
+
+            /* told once more: the end of it is from here on this worker's to tell */
+            if (json_is_true(json_array_get(room, 2))) {
+                ngx_realtime_people_typing(m, 1);
+            }
         }
     }
 
@@ -310,7 +324,7 @@ ngx_realtime_move_export_asks(ngx_realtime_session_t *s)
         ask = ngx_queue_data(q, ngx_realtime_ask_t, link);
 
         if (json_array_append_new(asks,
-                json_pack("[s,O,I]", (char *) ask->event, ask->data, (json_int_t) ask->ack))
+                json_pack("[s,O?,I]", (char *) ask->event, ask->data, (json_int_t) ask->ack))
             != 0)
         {
             json_decref(asks);

@@ -11,11 +11,12 @@
 #define NGX_REALTIME_NOOP  "6"
 #define NGX_REALTIME_CLOSE "1"
 
-static void ngx_realtime_polling_handler(ngx_event_t *ev);
-static void ngx_realtime_polling_flush(ngx_realtime_session_t *s);
-static void ngx_realtime_polling_packets(ngx_realtime_session_t *s, rt_buf_t *body,
-    const char *last);
-static void ngx_realtime_polling_release(ngx_realtime_session_t *s, const char *packet);
+static void       ngx_realtime_polling_handler(ngx_event_t *ev);
+static void       ngx_realtime_polling_flush(ngx_realtime_session_t *s);
+static void       ngx_realtime_polling_packets(ngx_realtime_session_t *s, rt_buf_t *body,
+          const char *last);
+static void       ngx_realtime_polling_release(ngx_realtime_session_t *s, const char *packet);
+static ngx_uint_t ngx_realtime_polling_same(ngx_realtime_poll_t *one, ngx_realtime_poll_t *other);
 
 
 ngx_int_t
@@ -280,6 +281,13 @@ ngx_realtime_polling_post(ngx_realtime_session_t *s, ngx_realtime_poll_t *poll, 
         return;
     }
 
+    /* one that another worker read at once was not announced by post_begin */
+    if (s->polling->posting && !ngx_realtime_polling_same(&s->polling->post, poll)) {
+        ngx_realtime_poll_error(poll, 3);
+        ngx_realtime_session_close(s, RT_WS_CLOSE_PROTOCOL, "overlapping POSTs");
+        return;
+    }
+
     s->polling->posting = 0;
 
     ngx_realtime_session_hold(s);
@@ -312,6 +320,13 @@ ngx_realtime_polling_post(ngx_realtime_session_t *s, ngx_realtime_poll_t *poll, 
 }
 
 
+static ngx_uint_t
+ngx_realtime_polling_same(ngx_realtime_poll_t *one, ngx_realtime_poll_t *other)
+{
+    return one->request == other->request && one->worker == other->worker && one->id == other->id;
+}
+
+
 void
 ngx_realtime_polling_aborted(ngx_realtime_session_t *s, ngx_realtime_poll_t *poll)
 {
@@ -323,17 +338,13 @@ ngx_realtime_polling_aborted(ngx_realtime_session_t *s, ngx_realtime_poll_t *pol
         return;
     }
 
-    if (p->held && p->get.request == poll->request && p->get.worker == poll->worker
-        && p->get.id == poll->id)
-    {
+    if (p->held && ngx_realtime_polling_same(&p->get, poll)) {
         p->held = 0;
         ngx_realtime_session_close(s, RT_WS_CLOSE_NORMAL, "poll connection closed prematurely");
         return;
     }
 
-    if (p->posting && p->post.request == poll->request && p->post.worker == poll->worker
-        && p->post.id == poll->id)
-    {
+    if (p->posting && ngx_realtime_polling_same(&p->post, poll)) {
         p->posting = 0;
         ngx_realtime_session_close(s, RT_WS_CLOSE_NORMAL, "post connection closed prematurely");
     }

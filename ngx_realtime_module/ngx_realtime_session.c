@@ -11,16 +11,16 @@
 
 
 static ngx_uint_t ngx_realtime_session_slow(ngx_realtime_session_t *s);
-static void ngx_realtime_session_end(ngx_realtime_session_t *s, ngx_uint_t told);
-static void ngx_realtime_session_send_copy(ngx_realtime_session_t *s, rt_ws_opcode_t opcode,
-    const void *data, size_t len);
-static void ngx_realtime_session_ping(ngx_realtime_session_t *s, ngx_msec_t now);
+static void       ngx_realtime_session_end(ngx_realtime_session_t *s, ngx_uint_t told);
+static void       ngx_realtime_session_send_copy(ngx_realtime_session_t *s, rt_ws_opcode_t opcode,
+          const void *data, size_t len);
+static void       ngx_realtime_session_ping(ngx_realtime_session_t *s, ngx_msec_t now);
 static ngx_uint_t ngx_realtime_session_due(ngx_msec_t at, ngx_msec_t now);
 
-static ngx_queue_t        ngx_realtime_session_list;
-static ngx_uint_t         ngx_realtime_session_number;
-static ngx_rbtree_t       ngx_realtime_session_tree;
-static ngx_rbtree_node_t  ngx_realtime_session_sentinel;
+static ngx_queue_t       ngx_realtime_session_list;
+static ngx_uint_t        ngx_realtime_session_number;
+static ngx_rbtree_t      ngx_realtime_session_tree;
+static ngx_rbtree_node_t ngx_realtime_session_sentinel;
 
 
 void
@@ -29,7 +29,7 @@ ngx_realtime_session_init(void)
     ngx_queue_init(&ngx_realtime_session_list);
 
     ngx_rbtree_init(&ngx_realtime_session_tree, &ngx_realtime_session_sentinel,
-                    ngx_rbtree_insert_value);
+        ngx_rbtree_insert_value);
 }
 
 
@@ -72,8 +72,8 @@ ngx_realtime_session_t *
 ngx_realtime_session_create(ngx_realtime_loc_conf_t *conf, const ngx_realtime_protocol_t *protocol,
     ngx_uint_t engine, ngx_realtime_sid_t *sid, ngx_uint_t *busy)
 {
-    u_char                   random[15];
-    ngx_realtime_session_t  *s;
+    u_char                  random[15];
+    ngx_realtime_session_t *s;
 
     *busy = 0;
 
@@ -103,7 +103,8 @@ ngx_realtime_session_create(ngx_realtime_loc_conf_t *conf, const ngx_realtime_pr
 
     (void) rt_base64url((char *) s->socket_id, random, sizeof(random));
 
-    if (ngx_realtime_limits_connection_add(conf->max_connections) != NGX_OK) {
+    /* one that moves here has its place; for a moment it counts twice */
+    if (ngx_realtime_limits_connection_add(sid ? 0 : conf->max_connections) != NGX_OK) {
         *busy = 1;
         goto failed;
     }
@@ -130,9 +131,9 @@ failed:
 ngx_realtime_session_t *
 ngx_realtime_session_find(ngx_realtime_sid_t *sid)
 {
-    ngx_rbtree_key_t         key;
-    ngx_rbtree_node_t       *node;
-    ngx_realtime_session_t  *s;
+    ngx_rbtree_key_t        key;
+    ngx_rbtree_node_t      *node;
+    ngx_realtime_session_t *s;
 
     ngx_memcpy(&key, sid->random, sizeof(ngx_rbtree_key_t));
 
@@ -174,7 +175,7 @@ ngx_realtime_session_start(ngx_realtime_session_t *s)
 void
 ngx_realtime_session_attach(ngx_realtime_session_t *s, ngx_realtime_ws_t *ws)
 {
-    ngx_realtime_buf_t  *buf;
+    ngx_realtime_buf_t *buf;
 
     if (s->polling != NULL) {
         ngx_realtime_polling_detach(s);
@@ -195,9 +196,7 @@ ngx_realtime_session_attach(ngx_realtime_session_t *s, ngx_realtime_ws_t *ws)
 static ngx_uint_t
 ngx_realtime_session_slow(ngx_realtime_session_t *s)
 {
-    return s->slow || (s->queue.head != NULL
-                       && s->queue.bytes - ngx_realtime_buf_frame_len(s->queue.head->buf)
-                          > s->conf->send_buffer);
+    return s->slow || ngx_realtime_queue_waiting(&s->queue) > s->conf->send_buffer;
 }
 
 
@@ -258,7 +257,7 @@ static void
 ngx_realtime_session_send_copy(ngx_realtime_session_t *s, rt_ws_opcode_t opcode, const void *data,
     size_t len)
 {
-    ngx_realtime_buf_t  *buf, *deflated;
+    ngx_realtime_buf_t *buf, *deflated;
 
     buf = ngx_realtime_buf_create(opcode, data, len, 0);
     if (buf == NULL) {
@@ -283,7 +282,7 @@ ngx_realtime_session_send_copy(ngx_realtime_session_t *s, rt_ws_opcode_t opcode,
 void
 ngx_realtime_session_event(ngx_realtime_session_t *s, rt_str_t event, rt_str_t data)
 {
-    rt_buf_t  out;
+    rt_buf_t out;
 
     ngx_memzero(&out, sizeof(rt_buf_t));
 
@@ -301,7 +300,7 @@ void
 ngx_realtime_session_pong(ngx_realtime_session_t *s)
 {
     if (s->pong_by == 0) {
-        return;    /* unasked: harmless */
+        return; /* unasked: harmless */
     }
 
     s->pong_by = 0;
@@ -321,12 +320,12 @@ ngx_realtime_session_due(ngx_msec_t at, ngx_msec_t now)
 void
 ngx_realtime_session_arm(ngx_realtime_session_t *s)
 {
-    int64_t         left;
-    ngx_uint_t      i;
-    ngx_msec_t      after, now;
-    ngx_msec_int_t  due;
+    int64_t        left;
+    ngx_uint_t     i;
+    ngx_msec_t     after, now;
+    ngx_msec_int_t due;
 
-    const ngx_msec_t  times[] = { s->ping_at, s->pong_by, s->enter_by };
+    const ngx_msec_t times[] = {s->ping_at, s->pong_by, s->enter_by};
 
     now = ngx_current_msec;
     after = 3600 * 1000;
@@ -338,7 +337,8 @@ ngx_realtime_session_arm(ngx_realtime_session_t *s)
         }
     }
 
-    if (s->identity != NULL && s->identity->expires_at_ms != INT64_MAX) {
+    /* of a session on its way the new worker sees to it */
+    if (s->identity != NULL && !s->frozen && s->identity->expires_at_ms != INT64_MAX) {
         left = s->identity->expires_at_ms - rt_time_now_ms();
         after = left <= 0 ? 0 : ngx_min(after, (ngx_msec_t) ngx_min(left, 3600 * 1000));
     }
@@ -359,16 +359,21 @@ ngx_realtime_session_arm(ngx_realtime_session_t *s)
 void
 ngx_realtime_session_timer(ngx_realtime_session_t *s)
 {
-    ngx_msec_t  now;
+    ngx_msec_t now;
 
     now = ngx_current_msec;
 
     if (s->slow) {
         ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
-                      "realtime: client is too slow: more than %uz bytes wait for its poll",
-                      s->conf->send_buffer);
+            "realtime: client is too slow: more than %uz bytes wait for its poll",
+            s->conf->send_buffer);
         ngx_realtime_session_close(s, RT_WS_CLOSE_POLICY, "slow client");
         return;
+    }
+
+    if (s->paused && ngx_realtime_session_due(s->pong_by, now)) {
+        /* its pong may be here, and is not read while so much waits for the store */
+        s->pong_by = now + s->conf->ping_timeout;
     }
 
     if (ngx_realtime_session_due(s->pong_by, now)) {
@@ -381,7 +386,7 @@ ngx_realtime_session_timer(ngx_realtime_session_t *s)
         return;
     }
 
-    if (s->identity != NULL && s->identity->expires_at_ms <= rt_time_now_ms()) {
+    if (s->identity != NULL && !s->frozen && s->identity->expires_at_ms <= rt_time_now_ms()) {
         ngx_realtime_asks_refuse(s, "Token expired");
         return;
     }
@@ -412,18 +417,18 @@ ngx_realtime_session_ping(ngx_realtime_session_t *s, ngx_msec_t now)
 void
 ngx_realtime_session_close(ngx_realtime_session_t *s, ngx_uint_t code, const char *reason)
 {
-    ngx_realtime_ws_t  *ws;
+    ngx_realtime_ws_t *ws;
 
     if (s->closed) {
         return;
     }
 
     ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
-                  "realtime: client closed: %s, %s, user \"%V\", %s", s->protocol->name,
-                  s->ws ? "websocket" : "polling",
-                  &(ngx_str_t){s->identity ? s->identity->user_id.len : 0,
-                               s->identity ? (u_char *) s->identity->user_id.data : NULL},
-                  reason);
+        "realtime: client closed: %s, %s, user \"%V\", %s", s->protocol->name,
+        s->polling ? "polling" : "websocket",
+        &(ngx_str_t){s->identity ? s->identity->user_id.len : 0,
+            s->identity ? (u_char *) s->identity->user_id.data : NULL},
+        reason);
 
     s->closed = 1;
 

@@ -242,6 +242,10 @@ ngx_realtime_worker_drain_handler(ngx_event_t *ev)
         next = ngx_queue_next(q);
         s = ngx_queue_data(q, ngx_realtime_session_t, link);
 
+        if (s->ws == NULL && s->polling == NULL) {
+            continue; /* just opening, or moving here: its probe holds it, and has a timeout */
+        }
+
         if ((s->doing_count != 0 || s->frozen)
             && ngx_realtime_drain_ticks < NGX_REALTIME_DRAIN_PATIENCE) {
             continue; /* answered, or moved, first */
@@ -255,8 +259,9 @@ ngx_realtime_worker_drain_handler(ngx_event_t *ev)
         ngx_realtime_relay_release();
     }
 
-    if (ngx_realtime_session_count() != 0 || worker->tasks != 0
-        || ngx_realtime_relay_waiting() != 0) {
+    if (ngx_realtime_session_count() != 0 || worker->tasks != 0 || ngx_realtime_relay_waiting() != 0
+        || ngx_realtime_move_waiting())
+    {
         ngx_add_timer(ev, NGX_REALTIME_DRAIN_TICK);
         return;
     }
