@@ -87,7 +87,7 @@ rt_sqlite_open(rt_store_t **out, rt_str_t address, const rt_log_t *log, rt_error
     pthread_mutex_init(&store->write_lock, NULL);
     pthread_mutex_init(&store->readers_lock, NULL);
 
-    status = rt_sqlite_connect(store, &store->writer, error);
+    status = rt_sqlite_connect(store, 1, &store->writer, error);
 
     if (status == RT_OK) {
         store->writer->mode = RT_STORE_WRITE;
@@ -128,7 +128,7 @@ rt_sqlite_reader(rt_sqlite_store_t *store, rt_sqlite_t **out)
     pthread_mutex_unlock(&store->readers_lock);
 
     if (db == NULL) {
-        status = rt_sqlite_connect(store, &db, &error);
+        status = rt_sqlite_connect(store, 0, &db, &error);
         if (status != RT_OK) {
             if (atomic_exchange(&store->trouble, SQLITE_CANTOPEN) != SQLITE_CANTOPEN) {
                 rt_log(&store->log, RT_LOG_ERROR, "%s", error.text);

@@ -74,8 +74,11 @@ struct rt_sqlite_store_s {
 };
 
 
-/* Opens one connection; the schema is not looked at. RT_UNAVAILABLE with the reason. */
-rt_status_t rt_sqlite_connect(rt_sqlite_store_t *store, rt_sqlite_t **out, rt_error_t *error);
+/* Opens one connection; the schema is not looked at. create: makes the file when there is none (only
+ * at the start: one that vanishes later is a fault, not a reason to begin an empty one).
+ * RT_UNAVAILABLE with the reason. */
+rt_status_t rt_sqlite_connect(rt_sqlite_store_t *store, int create, rt_sqlite_t **out,
+    rt_error_t *error);
 void        rt_sqlite_disconnect(rt_sqlite_t *db); /* accepts NULL */
 
 /* Creates or brings up to date the tables, in a transaction of its own; several processes may do

@@ -130,7 +130,7 @@ rt_sqlite_checkpoint_start(rt_sqlite_store_t *store, rt_error_t *error)
         return rt_error_set(error, RT_NO_MEMORY, "no memory");
     }
 
-    status = rt_sqlite_connect(store, &checkpoint->db, error);
+    status = rt_sqlite_connect(store, 0, &checkpoint->db, error);
     if (status != RT_OK) {
         free(checkpoint);
         return status;

@@ -125,7 +125,7 @@ rt_sqlite_open_errno(rt_sqlite_t *db, const char *path, int code)
 
 
 rt_status_t
-rt_sqlite_connect(rt_sqlite_store_t *store, rt_sqlite_t **out, rt_error_t *error)
+rt_sqlite_connect(rt_sqlite_store_t *store, int create, rt_sqlite_t **out, rt_error_t *error)
 {
     int          code, errnum;
     rt_sqlite_t *db;
@@ -142,10 +142,11 @@ rt_sqlite_connect(rt_sqlite_store_t *store, rt_sqlite_t **out, rt_error_t *error
         db->random = (uint32_t) getpid();
     }
 
-    rt_sqlite_create_file(store->path);
+    if (create) {
+        rt_sqlite_create_file(store->path);
+    }
 
-    code = sqlite3_open_v2(store->path, &db->db,
-        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+    code = sqlite3_open_v2(store->path, &db->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
 
     if (code == SQLITE_OK) {
         sqlite3_extended_result_codes(db->db, 1);

@@ -376,6 +376,23 @@ test_trouble(void **state)
 }
 
 
+/* The file is taken away: no new one is begun in its place. */
+static void
+test_vanished(void **state)
+{
+    char                path[96];
+    rt_store_session_t *session;
+
+    (void) state;
+
+    snprintf(path, sizeof(path), "%s/chat.db", dir);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(suite_store->ops->begin(suite_store, RT_STORE_READ, &session), RT_UNAVAILABLE);
+    assert_int_equal(access(path, F_OK), -1);
+    assert_int_equal(log_lines, 1);
+}
+
+
 int
 main(void)
 {
@@ -388,6 +405,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_older_schema, setup, teardown),
         cmocka_unit_test_setup_teardown(test_open_together, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(test_killed, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_vanished, setup, teardown),
         cmocka_unit_test_setup_teardown(test_trouble, setup, teardown),
     };
 
