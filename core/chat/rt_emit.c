@@ -38,28 +38,32 @@ rt_json_put_time(rt_buf_t *buf, int64_t time_ms)
 static rt_status_t
 rt_emit_to_readers(rt_call_t *call, const rt_room_t *room, rt_str_t event, rt_str_t data)
 {
+    size_t     i;
     rt_emit_t *emit;
+
+    const rt_str_t people[] = {room->owner_id, room->member_id};
 
     if (room->type != RT_ROOM_TEAM_CHAT && room->type != RT_ROOM_ADMIN_SUPPORT) {
         emit = rt_call_emit(call, rt_str("business:"), room->business_id, event, data);
         return emit ? RT_OK : RT_NO_MEMORY;
     }
 
-    emit = rt_call_emit(call, rt_str("user:"), room->owner_id, event, data);
+    for (i = 0; i < sizeof(people) / sizeof(people[0]); i++) {
 
-    if (emit != NULL) {
-        emit->business_id = room->business_id;
+        if (people[i].len == 0) {
+            continue;
+        }
 
-        if (room->member_id.len) {
-            emit = rt_call_emit(call, rt_str("user:"), room->member_id, event, data);
+        emit = rt_call_emit(call, rt_str("user:"), people[i], event, data);
+        if (emit == NULL) {
+            return RT_NO_MEMORY;
+        }
+
+        emit->business_id = rt_arena_str(call->arena, room->business_id);
+        if (emit->business_id.data == NULL) {
+            return RT_NO_MEMORY;
         }
     }
-
-    if (emit == NULL) {
-        return RT_NO_MEMORY;
-    }
-
-    emit->business_id = room->business_id;
 
     return RT_OK;
 }

@@ -159,6 +159,7 @@ test_team(void **state)
     json_decref(test_emit_is(call, 0, test_text("room:%s", id), "chat:new-message", 1));
     json_decref(test_emit_is(call, 1, "user:sam", "chat:room-updated", 0));
     json_decref(test_emit_is(call, 2, "user:tom", "chat:room-updated", 0));
+    assert_true(rt_str_eq(test_emit(call, 2)->business_id, rt_str("b1")));
     assert_null(test_emit(call, 3));
     rt_call_destroy(call);
 
