@@ -13,6 +13,7 @@
 #define NGX_REALTIME_PEOPLE_MS 1000 /* how long other workers may take to answer */
 
 typedef struct {
+    ngx_queue_t    link;
     rt_identity_t *identity;
     int64_t        since;  /* of the socket that joined; 0: it left */
     ngx_uint_t     others; /* another socket of the user was there (before) */
@@ -20,6 +21,7 @@ typedef struct {
     u_char         name[];
 } ngx_realtime_person_t;
 
+static void ngx_realtime_people_free(ngx_realtime_person_t *person);
 static void ngx_realtime_people_ask(ngx_realtime_channel_t *ch, rt_identity_t *identity,
     int64_t since);
 static void ngx_realtime_people_answer(void *data, ngx_str_t *answer);
@@ -28,6 +30,7 @@ static void ngx_realtime_people_tell(ngx_str_t *channel, rt_str_t event, rt_iden
 static void ngx_realtime_people_stop(ngx_realtime_member_t *m);
 static void ngx_realtime_people_typing_handler(ngx_event_t *ev);
 
+static ngx_queue_t ngx_realtime_asked;  /* persons that other workers are asked about */
 static ngx_queue_t ngx_realtime_typing; /* longest silent first */
 static ngx_event_t ngx_realtime_typing_timer;
 
@@ -35,12 +38,32 @@ static ngx_event_t ngx_realtime_typing_timer;
 void
 ngx_realtime_people_init(void)
 {
+    ngx_queue_init(&ngx_realtime_asked);
     ngx_queue_init(&ngx_realtime_typing);
 
     ngx_memzero(&ngx_realtime_typing_timer, sizeof(ngx_event_t));
     ngx_realtime_typing_timer.handler = ngx_realtime_people_typing_handler;
     ngx_realtime_typing_timer.log = ngx_cycle->log;
     ngx_realtime_typing_timer.cancelable = 1;
+}
+
+
+void
+ngx_realtime_people_exit(void)
+{
+    while (!ngx_queue_empty(&ngx_realtime_asked)) {
+        ngx_realtime_people_free(
+            ngx_queue_data(ngx_queue_head(&ngx_realtime_asked), ngx_realtime_person_t, link));
+    }
+}
+
+
+static void
+ngx_realtime_people_free(ngx_realtime_person_t *person)
+{
+    ngx_queue_remove(&person->link);
+    rt_identity_put(person->identity);
+    ngx_free(person);
 }
 
 
@@ -111,6 +134,7 @@ ngx_realtime_people_ask(ngx_realtime_channel_t *ch, rt_identity_t *identity, int
         person = ngx_alloc(sizeof(ngx_realtime_person_t) + ch->node.str.len, ngx_cycle->log);
 
         if (person != NULL) {
+            ngx_queue_insert_tail(&ngx_realtime_asked, &person->link);
             person->identity = rt_identity_get(identity);
             person->since = since;
             person->others = 0;
@@ -127,8 +151,7 @@ ngx_realtime_people_ask(ngx_realtime_channel_t *ch, rt_identity_t *identity, int
                 return;
             }
 
-            rt_identity_put(person->identity);
-            ngx_free(person);
+            ngx_realtime_people_free(person);
         }
     }
 
@@ -169,8 +192,7 @@ ngx_realtime_people_answer(void *data, ngx_str_t *answer)
         }
     }
 
-    rt_identity_put(person->identity);
-    ngx_free(person);
+    ngx_realtime_people_free(person);
 }
 
 

@@ -26,4 +26,7 @@ void ngx_realtime_people_on_request(void *data, ngx_realtime_worker_id_t from, n
 
 void ngx_realtime_people_init(void);
 
+/* After the bus: it calls nobody any more. */
+void ngx_realtime_people_exit(void);
+
 #endif

@@ -333,6 +333,7 @@ ngx_realtime_worker_exit(ngx_cycle_t *cycle)
     ngx_realtime_limits_exit(worker);
 
     worker->bus->methods->close(worker->bus);
+    ngx_realtime_people_exit();
 
     /* the thread pool is gone by now: no call is running */
     rt_core_close(worker->core);
