@@ -171,14 +171,101 @@ rt_core_run_group(rt_core_t *core, rt_call_t **calls, size_t count)
 }
 
 
-void
-rt_core_run_batch(rt_core_t *core, rt_call_t **calls, size_t count)
+/* Runs calls that are admitted, at most RT_BATCH_MAX, in one session. */
+static rt_status_t
+rt_core_run_session(rt_core_t *core, rt_call_t **calls, size_t count)
 {
-    size_t                i, admitted;
-    rt_call_t            *call, *runs[RT_BATCH_MAX];
+    size_t                i;
     rt_status_t           status;
     rt_store_session_t   *session;
     const rt_store_ops_t *ops;
+
+    ops = core->store->ops;
+
+    status = ops->begin(core->store, RT_STORE_WRITE, &session);
+    if (status != RT_OK) {
+        return status;
+    }
+
+    for (i = 0; i < count; i++) {
+        calls[i]->session = session;
+    }
+
+    for (i = 0; i < count; i += rt_core_run_group(core, &calls[i], count - i)) { /* void */
+    }
+
+    return ops->end(session, 1);
+}
+
+
+/* One call that hits a fault of ours or of its data must not take those of others along with it,
+ * each time it is tried. When it was the store that failed, trying again would only wait longer. */
+static int
+rt_core_is_own_fault(rt_call_t *const *calls, size_t count)
+{
+    int    fault;
+    size_t i;
+
+    fault = 0;
+
+    for (i = 0; i < count; i++) {
+        if (calls[i]->status == RT_UNAVAILABLE) {
+            return 0;
+        }
+
+        fault |= calls[i]->status > RT_UNAVAILABLE;
+    }
+
+    return fault;
+}
+
+
+/* As if it had not run. */
+static void
+rt_core_reset(rt_call_t *call)
+{
+    call->status = RT_OK;
+    call->error.status = RT_OK;
+    call->error.text[0] = '\0';
+    call->created = 0;
+    call->reply = rt_str_null;
+    call->emits = NULL;
+    call->emits_last = &call->emits;
+    call->log_line = rt_str_null;
+}
+
+
+static void
+rt_core_run_admitted(rt_core_t *core, rt_call_t **calls, size_t count)
+{
+    size_t      i;
+    rt_status_t status;
+
+    status = rt_core_run_session(core, calls, count);
+
+    if (status != RT_OK && count > 1 && rt_core_is_own_fault(calls, count)) {
+        for (i = 0; i < count; i++) {
+            rt_core_reset(calls[i]);
+            rt_core_run_admitted(core, &calls[i], 1);
+        }
+
+        return;
+    }
+
+    for (i = 0; i < count; i++) {
+        rt_core_settle(calls[i],
+            status == RT_OK || calls[i]->status > RT_UNAVAILABLE ? calls[i]->status
+                                                                 : RT_UNAVAILABLE);
+    }
+}
+
+
+void
+rt_core_run_batch(rt_core_t *core, rt_call_t **calls, size_t count)
+{
+    size_t      i, admitted;
+    rt_call_t  *runs[RT_BATCH_MAX];
+    rt_status_t status;
 
     for (; count > RT_BATCH_MAX; calls += RT_BATCH_MAX, count -= RT_BATCH_MAX) {
         rt_core_run_batch(core, calls, RT_BATCH_MAX);
@@ -196,26 +283,7 @@ rt_core_run_batch(rt_core_t *core, rt_call_t **calls, size_t count)
         }
     }
 
-    if (admitted == 0) {
-        return;
-    }
-
-    ops = core->store->ops;
-    status = ops->begin(core->store, RT_STORE_WRITE, &session);
-
-    if (status == RT_OK) {
-        for (i = 0; i < admitted; i++) {
-            runs[i]->session = session;
-        }
-
-        for (i = 0; i < admitted; i += rt_core_run_group(core, &runs[i], admitted - i)) { /* void */
-        }
-
-        status = ops->end(session, 1);
-    }
-
-    for (i = 0; i < admitted; i++) {
-        call = runs[i];
-        rt_core_settle(call, status == RT_OK ? call->status : RT_UNAVAILABLE);
+    if (admitted) {
+        rt_core_run_admitted(core, runs, admitted);
     }
 }

@@ -248,6 +248,54 @@ test_locked(void **state)
 }
 
 
+/* A call that meets damaged data fails alone. */
+static void
+test_fault(void **state)
+{
+    char                uri[96], good[25], bad[25];
+    rt_log_t            log = {NULL, NULL, RT_LOG_ERROR};
+    rt_str_t            id;
+    rt_call_t          *calls[3];
+    rt_room_t          *room;
+    rt_arena_t         *arena;
+    rt_store_t         *other;
+    rt_store_session_t *session;
+
+    (void) state;
+
+    test_room("anna", "b1", good);
+    test_room("bob", "b1", bad);
+    snprintf(uri, sizeof(uri), "sqlite:%s/chat.db", test_dir);
+    arena = rt_arena_create(0);
+    id = rt_str_c(bad);
+    assert_int_equal(rt_store_open(&other, rt_str_c(uri), &log, NULL), RT_OK);
+    assert_int_equal(other->ops->begin(other, RT_STORE_WRITE, &session), RT_OK);
+    assert_int_equal(other->ops->rooms_get(session, arena, &id, 1, &room), RT_OK);
+    room->metadata = rt_str("[]");
+    assert_int_equal(other->ops->room_change(session, room, RT_ROOM_METADATA), RT_OK);
+    assert_int_equal(other->ops->end(session, 1), RT_OK);
+    rt_store_close(other);
+    rt_arena_destroy(arena);
+
+    calls[0] = send_make(good, "1");
+    calls[1] = test_call_make("room.update", RT_DOOR_REST, STAFF,
+        test_text("{\"roomId\":\"%s\",\"priority\":\"low\"}", bad));
+    calls[2] = send_make(good, "2");
+    rt_core_run_batch(test_core, calls, 3);
+
+    assert_int_equal(calls[0]->status, RT_OK);
+    assert_int_equal(calls[0]->emits->seq, 1);
+    assert_int_equal(calls[1]->status, RT_ERROR);
+    assert_null(calls[1]->emits);
+    assert_int_equal(calls[2]->status, RT_OK);
+    assert_int_equal(calls[2]->emits->seq, 2);
+    assert_null(calls[2]->emits->next->next);
+    rt_call_destroy(calls[0]);
+    rt_call_destroy(calls[1]);
+    rt_call_destroy(calls[2]);
+}
+
+
 /* In a process of its own: files may not grow, as on a full disk. */
 static int
 full_disk(const char *room)
@@ -527,6 +575,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_batch_retry, test_setup, test_teardown),
         cmocka_unit_test_setup_teardown(test_requests, test_setup, test_teardown),
         cmocka_unit_test_setup_teardown(test_locked, test_setup, test_teardown),
+        cmocka_unit_test_setup_teardown(test_fault, test_setup, test_teardown),
         cmocka_unit_test_setup_teardown(test_full_disk, test_setup, test_teardown),
         cmocka_unit_test_setup_teardown(test_threads, test_setup, test_teardown),
         cmocka_unit_test_setup_teardown(test_reads_beside, test_setup, test_teardown),
