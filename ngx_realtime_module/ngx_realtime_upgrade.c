@@ -287,6 +287,7 @@ ngx_realtime_upgrade_cleanup(void *data)
 static void
 ngx_realtime_upgrade_handler(ngx_event_t *ev)
 {
+    ngx_connection_t       *c;
     ngx_realtime_ws_t      *ws;
     ngx_http_request_t     *r;
     ngx_realtime_upgrade_t *upgrade;
@@ -296,6 +297,8 @@ ngx_realtime_upgrade_handler(ngx_event_t *ev)
     ws = NULL;
 
     if (r != NULL) {
+        c = r->connection;
+
         if (r->main->count == 1 && r->main->blocked == 0 && r->out == NULL
             && !r->connection->buffered && !r->connection->error && !r->connection->destroyed)
         {
@@ -303,6 +306,12 @@ ngx_realtime_upgrade_handler(ngx_event_t *ev)
 
         } else {
             ngx_http_finalize_request(r, NGX_ERROR);
+        }
+
+        if (ws == NULL) {
+            /* nginx ends a broken request from its posted ones, which nobody runs behind us: its
+             * connection would stay for ever, without a timer */
+            ngx_http_run_posted_requests(c);
         }
     }
 
