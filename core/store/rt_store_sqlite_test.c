@@ -235,6 +235,8 @@ test_open_together(void **state)
             status = rt_store_open(&store, rt_str_c(uri), &test_log, &error) == RT_OK ? 0 : 1;
             if (status) {
                 fprintf(stderr, "%s\n", error.text);
+            } else {
+                rt_store_close(store);
             }
             _exit(status);
         }
