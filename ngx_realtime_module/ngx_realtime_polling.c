@@ -328,6 +328,16 @@ ngx_realtime_polling_same(ngx_realtime_poll_t *one, ngx_realtime_poll_t *other)
 
 
 void
+ngx_realtime_polling_let_go(ngx_realtime_session_t *s, ngx_realtime_poll_t *poll)
+{
+    if (s->polling != NULL && s->polling->held && ngx_realtime_polling_same(&s->polling->get, poll))
+    {
+        ngx_realtime_polling_noop(s);
+    }
+}
+
+
+void
 ngx_realtime_polling_aborted(ngx_realtime_session_t *s, ngx_realtime_poll_t *poll)
 {
     ngx_realtime_polling_t *p;

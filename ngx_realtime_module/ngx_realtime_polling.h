@@ -65,6 +65,9 @@ ngx_int_t ngx_realtime_polling_post_begin(ngx_realtime_session_t *s, ngx_realtim
 void ngx_realtime_polling_post(ngx_realtime_session_t *s, ngx_realtime_poll_t *poll,
     ngx_str_t *body);
 
+/* The worker that holds the GET quits: it is released, and the session polls on elsewhere. */
+void ngx_realtime_polling_let_go(ngx_realtime_session_t *s, ngx_realtime_poll_t *poll);
+
 /* Whoever asked is gone before the answer. May close s. */
 void ngx_realtime_polling_aborted(ngx_realtime_session_t *s, ngx_realtime_poll_t *poll);
 

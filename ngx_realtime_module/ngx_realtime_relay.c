@@ -8,6 +8,7 @@
 #include "ngx_realtime_relay.h"
 #include "ngx_realtime_http.h"
 #include "ngx_realtime_move.h"
+#include "ngx_realtime_worker.h"
 
 
 #define NGX_REALTIME_RELAY_HEADER (1 + 8 + NGX_REALTIME_SID_RANDOM)
@@ -17,10 +18,11 @@ typedef struct {
     ngx_rbtree_node_t   node; /* key: its id */
     ngx_http_request_t *request;
     ngx_realtime_sid_t  sid;
-    unsigned            waiting:1; /* in the tree */
-    unsigned            begun:1;   /* a POST: its owner elsewhere knows that it comes */
-    unsigned            read:1;    /* its body is complete */
-    unsigned            refused:1; /* answered as a bad request once its body is here */
+    unsigned            waiting:1;  /* in the tree */
+    unsigned            begun:1;    /* a POST: its owner elsewhere knows that it comes */
+    unsigned            read:1;     /* its body is complete */
+    unsigned            released:1; /* its owner was asked to let it go */
+    unsigned            refused:1;  /* answered as a bad request once its body is here */
 } ngx_realtime_relay_t;
 
 static ngx_realtime_relay_t *ngx_realtime_relay_create(ngx_http_request_t *r,
@@ -69,6 +71,7 @@ ngx_realtime_relay_create(ngx_http_request_t *r, ngx_realtime_sid_t *sid)
 
     ngx_rbtree_insert(&ngx_realtime_relay_tree, &relay->node);
     ngx_realtime_relay_count++;
+    ngx_realtime_worker_stay();
     ngx_http_set_ctx(r, relay, ngx_http_realtime_module);
 
     return relay;
@@ -409,6 +412,12 @@ ngx_realtime_relay_on_message(ngx_realtime_worker_id_t from, ngx_uint_t type, ng
         }
         break;
 
+    case NGX_REALTIME_RELAY_RELEASE:
+        if (s != NULL) {
+            ngx_realtime_polling_let_go(s, &poll);
+        }
+        break;
+
     default:
         break;
     }
@@ -496,6 +505,31 @@ ngx_realtime_relay_waiting(void)
 
 void
 ngx_realtime_relay_release(void)
+{
+    ngx_rbtree_node_t    *node;
+    ngx_realtime_relay_t *relay;
+
+    if (ngx_realtime_relay_count == 0) {
+        return;
+    }
+
+    for (node = ngx_rbtree_min(ngx_realtime_relay_tree.root, &ngx_realtime_relay_sentinel);
+         node != NULL; node = ngx_rbtree_next(&ngx_realtime_relay_tree, node))
+    {
+        relay = (ngx_realtime_relay_t *) node;
+
+        if (!relay->released && relay->request->method == NGX_HTTP_GET
+            && relay->sid.owner != ngx_realtime_worker->id)
+        {
+            relay->released = 1;
+            ngx_realtime_relay_send(relay, NGX_REALTIME_RELAY_RELEASE, NULL);
+        }
+    }
+}
+
+
+void
+ngx_realtime_relay_cut(void)
 {
     ngx_str_t             noop = ngx_string("6");
     ngx_rbtree_node_t    *node;

@@ -14,6 +14,7 @@ typedef enum {
     NGX_REALTIME_RELAY_POST_BEGIN,
     NGX_REALTIME_RELAY_POST,
     NGX_REALTIME_RELAY_ABORT,
+    NGX_REALTIME_RELAY_RELEASE,
     NGX_REALTIME_RELAY_ANSWER,
     NGX_REALTIME_MOVE_ASK,
     NGX_REALTIME_MOVE_ALLOW,
@@ -46,8 +47,11 @@ void ngx_realtime_relay_worker_lost(ngx_realtime_worker_id_t worker);
 /* How many requests of this worker's wait for their answers. */
 ngx_uint_t ngx_realtime_relay_waiting(void);
 
-/* The worker can't wait for them any longer: they are answered with a noop, their sessions end. */
+/* The worker quits: the owners of the sessions are asked to let the held GETs go. */
 void ngx_realtime_relay_release(void);
+
+/* It can't wait for them any longer: they are answered with a noop, and their sessions end. */
+void ngx_realtime_relay_cut(void);
 
 void ngx_realtime_relay_init(void);
 

@@ -222,7 +222,16 @@ ngx_realtime_worker_quit_handler(ngx_event_t *ev)
     ngx_realtime_drain_timer.log = worker->log;
 
     ngx_realtime_move_drain();
-    ngx_add_timer(&ngx_realtime_drain_timer, 1);
+    ngx_realtime_worker_stay();
+}
+
+
+void
+ngx_realtime_worker_stay(void)
+{
+    if (ngx_realtime_worker->exiting && !ngx_realtime_drain_timer.timer_set) {
+        ngx_add_timer(&ngx_realtime_drain_timer, 1);
+    }
 }
 
 
@@ -255,8 +264,10 @@ ngx_realtime_worker_drain_handler(ngx_event_t *ev)
         n++;
     }
 
+    ngx_realtime_relay_release();
+
     if (++ngx_realtime_drain_ticks == NGX_REALTIME_DRAIN_PATIENCE) {
-        ngx_realtime_relay_release();
+        ngx_realtime_relay_cut();
     }
 
     if (ngx_realtime_session_count() != 0 || worker->tasks != 0 || ngx_realtime_relay_waiting() != 0

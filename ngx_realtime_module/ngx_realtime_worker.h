@@ -8,4 +8,8 @@
 ngx_int_t ngx_realtime_worker_init(ngx_cycle_t *cycle);
 void      ngx_realtime_worker_exit(ngx_cycle_t *cycle);
 
+/* Something begins that nginx does not know of and that must be brought to its end: a worker that
+ * quits stays until it is. */
+void ngx_realtime_worker_stay(void);
+
 #endif
