@@ -333,7 +333,11 @@ full_disk(const char *room)
         test_call_make("message.list", RT_DOOR_REST, STAFF, test_text("{\"roomId\":\"%s\"}", room));
     rt_core_run(test_core, call);
 
-    return failed == 3 && call->status == RT_OK && call->total == i - 3 ? 0 : 2;
+    failed = failed == 3 && call->status == RT_OK && call->total == i - 3 ? 0 : 2;
+    rt_call_destroy(call);
+    rt_core_close(test_core);
+
+    return failed;
 }
 
 
