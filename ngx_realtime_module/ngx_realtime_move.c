@@ -4,6 +4,7 @@
 #include "ngx_realtime_move_state.h"
 #include "ngx_realtime_polling.h"
 #include "ngx_realtime_relay.h"
+#include "ngx_realtime_worker.h"
 
 
 /* type 1, the probe's id 8, the sid's random part 12; JSON or a code behind */
@@ -103,6 +104,7 @@ ngx_realtime_move_ask(ngx_realtime_probe_t *probe)
 {
     probe->id = ++ngx_realtime_probe_last;
     ngx_queue_insert_tail(&ngx_realtime_probes, &probe->link);
+    ngx_realtime_worker_stay();
 
     return ngx_realtime_move_send(probe->sid.owner, NGX_REALTIME_MOVE_ASK, probe->id,
         probe->sid.random, NULL, 0);

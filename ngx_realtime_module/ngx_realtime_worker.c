@@ -266,7 +266,7 @@ ngx_realtime_worker_drain_handler(ngx_event_t *ev)
 
     ngx_realtime_relay_release();
 
-    if (++ngx_realtime_drain_ticks == NGX_REALTIME_DRAIN_PATIENCE) {
+    if (++ngx_realtime_drain_ticks >= NGX_REALTIME_DRAIN_PATIENCE) {
         ngx_realtime_relay_cut();
     }
 

@@ -44,6 +44,19 @@ async function upgrade(server, poll, path = '/socket.io/')
     return ws;
 }
 
+// mulberry32: small, and the same everywhere
+function generator(seed)
+{
+    let a = seed >>> 0;
+    return () => {
+        a = (a + 0x6d2b79f5) >>> 0;
+        let t = a;
+        t = Math.imul(t ^ (t >>> 15), t | 1);
+        t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+        return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+    };
+}
+
 describe('many small messages', () => {
     const server = useServer({ workers: 1,
         locations: 'location /engine.io/ { realtime_echo engine; realtime_send_buffer 64k; }' });
@@ -131,11 +144,9 @@ describe('a move between workers', () => {
             ws.send('2probe');
             assert.equal(await ws.next(), '3probe');
             // the upgrade overtakes the join, which then still is under way
-            const posted = poll.post(['42/realtime,1["chat:join-room",{"businessId":"biz-a","userName":"A"}]',
+            await poll.post(['42/realtime,1["chat:join-room",{"businessId":"biz-a","userName":"A"}]',
                 '42/realtime,2["chat:leave-room"]']);
-            await sleep(i);
             ws.send('5');
-            await posted;
             const answers = [await ws.next()];
             while (!answers.at(-1).startsWith('43/realtime,2')) {
                 answers.push(await ws.next());
@@ -162,5 +173,136 @@ describe('overlapping POSTs', () => {
             slow.destroy();
             assert.equal(status, 400, 'the session is over');
         }
+    });
+});
+
+describe('handshakes of clients that are gone', () => {
+    const server = useServer({ workers: WORKERS });
+
+    // what is left shows when nginx ends: it complains of open sockets
+    it('leave no connection behind', LONG, async () => {
+        const handshake = ['GET /socket.io/?EIO=4&transport=websocket HTTP/1.1', 'Host: x',
+            'Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Version: 13',
+            'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==', '', ''].join('\r\n');
+        for (let i = 0; i < 40; i += 1) {
+            await Promise.all(Array.from({ length: 20 }, async (_, n) => {
+                const socket = net.connect(server.port, '127.0.0.1');
+                socket.on('error', () => {});
+                await new Promise((resolve) => socket.write(handshake, resolve));
+                if (n % 2) {
+                    await new Promise((resolve) => setImmediate(resolve));
+                }
+                socket.resetAndDestroy();
+            }));
+        }
+    });
+});
+
+describe('everything at random', () => {
+    const server = useServer({ workers: WORKERS, tls: true, realtime: `realtime_rate off;
+        realtime_ping_interval 300ms; realtime_ping_timeout 400ms; realtime_connect_timeout 2s;
+        realtime_upgrade_timeout 1s; realtime_send_buffer 64k; realtime_deflate on;`,
+    // a worker that is killed is told of by nginx, and so is what it held
+    allowLog: [/\[alert\].*exited on signal 9/] });
+
+    it('ends no worker but those that are killed', LONG, async () => {
+        const random = generator(Number(process.env.SEED || 1));
+        const pick = (list) => list[Math.floor(random() * list.length)];
+        const people = Array.from({ length: 6 }, () => customer()).concat(staff(), staff());
+        const rooms = await Promise.all(people.slice(0, 6).map((p) => createRoom(server, p)));
+        const end = Date.now() + Number(process.env.CHAOS_MS || 6000);
+        const event = () => pick([
+            () => ['chat:join-room', { roomId: pick(rooms) }],
+            () => ['chat:leave-room', { roomId: pick(rooms) }],
+            () => ['chat:leave-room'],
+            () => ['chat:typing', { roomId: pick(rooms), isTyping: random() < 0.5 }],
+            () => ['chat:send-message', { roomId: pick(rooms), content: 'x'.repeat(1 + random() * 3000) }],
+            () => ['chat:read-messages', { roomId: pick(rooms) }],
+        ])();
+        const packet = () => pick([
+            () => `42/realtime,${Math.floor(random() * 99)}${JSON.stringify(event())}`,
+            () => `42/realtime,${JSON.stringify(event())}`,
+            () => '41/realtime,',
+            () => `40/realtime,${JSON.stringify({ token: pick(people).token })}`,
+            () => '3',
+        ]);
+        const packets = () => Array.from({ length: 1 + random() * 6 }, () => packet()());
+        const patience = () => sleep(random() * 120);
+
+        async function one()
+        {
+            const poll = new Poll(`${pick([server.url, server.tlsUrl])}/socket.io/`);
+            await poll.open();
+            await poll.post(`40/realtime,${JSON.stringify({ token: pick(people).token })}`);
+            let waiting = poll.get().catch(() => {});
+            for (let n = random() * 5; n > 0; n -= 1) {
+                await poll.post(packets());
+                await patience();
+            }
+            if (random() < 0.2) {
+                poll.get().catch(() => {});
+            }
+            if (random() < 0.7) {
+                const ws = new Ws(server, `${poll.base.replace('http', 'ws')}`
+                    + `?EIO=4&transport=websocket&sid=${poll.sid}`, { perMessageDeflate: random() < 0.5 });
+                await ws.opened;
+                ws.send('2probe');
+                if (random() < 0.8) {
+                    await ws.next(1000);
+                }
+                if (random() < 0.3) {
+                    waiting = Promise.all([waiting, poll.post(packets()).catch(() => {})]);
+                }
+                ws.send('5');
+                for (let n = random() * 8; n > 0 && ws.socket.readyState === 1; n -= 1) {
+                    packets().forEach((p) => ws.send(p));
+                    if (random() < 0.2) {
+                        ws.socket.pause();
+                    }
+                    await patience();
+                }
+                (random() < 0.5 ? () => ws.socket.terminate() : () => ws.socket.close())();
+            } else if (random() < 0.3) {
+                await poll.post('1');
+            }
+            await waiting;
+        }
+
+        async function plain()
+        {
+            const ws = new Ws(server, `${server.url.replace('http', 'ws')}/realtime?token=${pick(people).token}`);
+            await ws.opened;
+            for (let n = random() * 20; n > 0 && ws.socket.readyState === 1; n -= 1) {
+                const [name, data] = event();
+                ws.send(JSON.stringify({ event: name, data, id: 1 }));
+                if (random() < 0.3) {
+                    await patience();
+                }
+            }
+            ws.socket.terminate();
+        }
+
+        async function client()
+        {
+            while (Date.now() < end) {
+                await (random() < 0.75 ? one() : plain()).catch(() => patience());
+            }
+        }
+
+        async function trouble()
+        {
+            while (Date.now() < end) {
+                await sleep(500 + random() * 1000);
+                if (random() < 0.5) {
+                    server.signal('SIGHUP');
+                } else {
+                    server.signal('SIGKILL', pick(server.workers()));
+                }
+            }
+        }
+
+        await Promise.all([trouble(), ...Array.from({ length: 24 }, client)]);
+        await until('a new client is served', () => connect(server, customer(), WEBSOCKET)
+            .then((c) => { c.close(); return true; }, () => false));
     });
 });
