@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
+import { webcrypto } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
@@ -13,6 +14,8 @@ import { connect } from './lib/chat.mjs';
 import { createRoom } from './lib/http.mjs';
 import { ROOT, SLOW, until, useServer } from './lib/nginx.mjs';
 import { SECRET, customer, staff } from './lib/token.mjs';
+
+globalThis.crypto ??= webcrypto;    // a browser has it, Node 18 has not
 
 const LONG = { timeout: 40000 * SLOW };
 const read = (name) => fs.readFileSync(path.join(ROOT, name), 'utf8');

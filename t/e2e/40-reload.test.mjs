@@ -269,7 +269,10 @@ describe('beside others', () => {
             const roomId = await createRoom(server, anna);
             const chats = await Promise.all([WEBSOCKET, POLLING].map((t) => connect(server, anna, t)));
             await Promise.all(chats.map((c) => c.ask('chat:join-room', { roomId })));
-            const files = () => fs.readdirSync(server.data, { recursive: true }).map(String).sort();
+            // not readdir's own recursion, which stumbles over sockets in Node 18
+            const walk = (dir) => fs.readdirSync(dir, { withFileTypes: true }).flatMap((entry) => [
+                entry.name, ...entry.isDirectory() ? walk(path.join(dir, entry.name)) : []]);
+            const files = () => walk(server.data).sort();
             const before = files();
             for (let i = 0; i < 3; i += 1) {
                 const { code, output } = server.run(['-t']);
