@@ -237,6 +237,7 @@ http {
     environment()
     {
         const env = { ...process.env, ...(this.options.env || {}) };
+        env.LSAN_OPTIONS ??= `print_suppressions=0:suppressions=${path.join(ROOT, 't/lib/lsan.supp')}`;
         for (const name of Object.keys(env)) {
             if (env[name] === undefined) {
                 delete env[name];
@@ -286,7 +287,10 @@ http {
     // nginx -t (or other arguments) with this server's configuration, beside the running one
     run(more)
     {
-        const r = spawnSync(BINARY, this.args(more), { env: this.environment(), encoding: 'utf8' });
+        // nginx -t ends without freeing what it read
+        const env = { ...this.environment(),
+            ASAN_OPTIONS: `${process.env.ASAN_OPTIONS || ''}:detect_leaks=0` };
+        const r = spawnSync(BINARY, this.args(more), { env, encoding: 'utf8' });
         return { code: r.status, output: r.stdout + r.stderr };
     }
 
