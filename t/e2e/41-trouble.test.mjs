@@ -79,7 +79,9 @@ describe('a store that is locked by somebody', () => {
 });
 
 describe('a worker that stalls', () => {
-    const server = useServer({ workers: 3, realtime: 'realtime_rate off;' });
+    // what is written in 1.5 s is more than the usual send buffer of a client that polls
+    const server = useServer({ workers: 3,
+        realtime: 'realtime_rate off; realtime_send_buffer 32m;' });
 
     it('loses nothing, doubles nothing, mixes nothing up', LONG, async () => {
         const anna = customer();
