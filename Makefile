@@ -43,11 +43,13 @@ MAN_PAGES    := $(sort $(wildcard docs/man/*.1))
 uses = $(if $(shell grep -lE '$(1)' $(CORE_SRCS) $(CORE_HEADERS)),$(2))
 PACKAGES := jansson libjwt libcrypto \
     $(call uses,<sqlite3\.h>,sqlite3) $(call uses,<zlib\.h>,zlib) \
-    $(call uses,<unicode/,icu-uc icu-i18n)
+    $(call uses,<unicode/,icu-uc)
+
+STEMMER := $(call uses,<libstemmer\.h>,-lstemmer)# it has no file for pkg-config
 
 # asked once and only when needed: `make run` installs pkg-config first
 LIB_CFLAGS = $(eval LIB_CFLAGS := $$(shell pkg-config --cflags $$(PACKAGES)))$(LIB_CFLAGS)
-LIB_LIBS = $(eval LIB_LIBS := $$(shell pkg-config --libs $$(PACKAGES)) -pthread -lm)$(LIB_LIBS)
+LIB_LIBS = $(eval LIB_LIBS := $$(shell pkg-config --libs $$(PACKAGES)) $$(STEMMER) -pthread -lm)$(LIB_LIBS)
 
 OPTIMIZE ?= -O2
 HARDENING = -fstack-protector-strong \
