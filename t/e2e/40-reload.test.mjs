@@ -217,7 +217,7 @@ describe('failures', () => {
     it('a session whose worker is gone is unknown', LONG, async () => {
         const server = await new Server({ workers: 3, allowLog: [/exited on signal 9/] }).start();
         try {
-            const sessions = await Promise.all(Array.from({ length: 12 }, async () => {
+            const sessions = await Promise.all(Array.from({ length: 40 }, async () => {
                 const p = await new Poll(`${server.url}/socket.io/`).open();
                 await p.post(`40/realtime,${JSON.stringify({ token: staff().token })}`);
                 await p.until((m) => m.includes('"connected"'));
