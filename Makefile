@@ -2,7 +2,7 @@
 #
 #   make                 everything into build/        make run      a server to try out
 #   make check           unit tests (TEST=name: one)   make test     all tests, as CI does
-#   make lint, make format, make asan, make fuzz, make valgrind, make bench
+#   make lint, make format, make asan, make fuzz, make valgrind, make bench, make faq-eval
 #
 # Variants: SANITIZE=address,undefined, NGINX_SRC=/path/to/nginx-1.26.3, BUILD=/another/dir,
 # V=1 (show whole commands)
@@ -88,7 +88,7 @@ define write_if_changed
 endef
 
 
-.PHONY: all core tools module check test run lint format asan fuzz valgrind bench \
+.PHONY: all core tools module check test run lint format asan fuzz valgrind bench faq-eval \
     install uninstall clean compile_commands FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -223,6 +223,10 @@ fuzz: $(BUILD_ID)
 
 bench: all
 	@bench/run
+
+# DATA: a folder of development data, see docs/faq.md; it is no part of the project
+faq-eval: $(BUILD)/realtime-faq
+	@scripts/faq-eval $(BUILD)/realtime-faq '$(or $(DATA),$(error faq-eval: give DATA=<folder>))'
 
 compile_commands: $(BUILD)/compile_commands.json
 

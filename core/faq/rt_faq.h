@@ -65,6 +65,9 @@ rt_status_t rt__faq_read(rt_faq_reader_t *reader, size_t language, rt_str_t text
 size_t rt__faq_english(const rt_faq_word_t *word, rt_faq_word_t out[2]);
 
 
+/* Replaces an irregular form by its word: "bought" becomes "buy". Pure. */
+void rt__faq_regular(rt_faq_word_t *word);
+
 /* How much a stem tells, by how rare it is in general English: from nearly 0 for "the" to 1.
  * known: whether the stem is an English one at all. Thread-safe. */
 double rt__faq_general(const rt_faq_word_t *stem, int *known);

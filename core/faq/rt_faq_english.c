@@ -9,18 +9,19 @@
 
 
 const char *const rt__faq_small_words =
-    "a an the this that these those there here it its he she they them their his her him i me my "
-    "mine we us our ours you your yours who whom whose what which when where why how is am are was "
-    "were be been being do does did done doing have has had having will would shall should can "
-    "could may might must not no nor and or but if then than so as at by for from in into of off "
-    "on onto to with without about up out down over just only also too very really please pls plz "
-    "thanks thank thx hi hello hey dear ok okay yes yeah sure well now some any all each such "
-    "tell know want wants wanted need needs needed like help let lets get gets got getting give "
-    "go going gonna wanna gotta able possible way thing things something anything someone anyone "
-    "question wondering wonder say said see look looking find try trying tried make made think "
-    "because since while still again already even much many more most lot kind sort much bit "
-    "mean means work works works good great right one does ive dont cant im u ur hope guys sir "
-    "madam maam other own same happen happens happened explain advise assist show use using used";
+    "a an the this that these those there here it its he she they them their his her him i me "
+    "my mine we us our ours you your yours who whom whose what which when where why how is am "
+    "are was were be been being do does did done doing have has had having will would shall "
+    "should can could may might must not no nor and or but if then than so as at by for from "
+    "in into of onto to with about just only also too very really please pls plz thanks thank "
+    "thx hi hello hey dear ok okay yes yeah sure well now some any all each such tell know "
+    "want wants wanted need needs needed like help let lets get gets got getting give go "
+    "going gonna wanna gotta able possible way thing things something anything someone anyone "
+    "question wondering wonder say said see look looking find try trying tried make made "
+    "think because since while still again already even much many more most lot kind sort "
+    "much bit mean means work works works good great right one does ive dont cant im u ur "
+    "hope guys sir madam maam own happen happens happened explain advise assist show use "
+    "using used";
 
 /* Ordered: a word of two groups belongs to the first. */
 const char *const rt__faq_groups[] = {
@@ -34,9 +35,10 @@ const char *const rt__faq_groups[] = {
     "email mail inbox",
     "delete remove erase close deactivate terminate",
     "change edit modify update alter amend switch",
-    "lost lose misplace missing stolen steal theft robbed",
-    "broken break broke damage damaged faulty defective",
-    "fail failed decline declined reject rejected refuse refused deny denied",
+    "lose misplace missing steal theft robbed",
+    "break damage damaged faulty defective",
+    "fail failed failure unsuccessful",
+    "decline declined reject rejected refuse refused deny denied",
     "pending processing unprocessed outstanding",
     "transfer send wire remit",
     "receive arrive arrival delivery deliver delivered ship shipped shipping shipment",
@@ -63,7 +65,7 @@ const char *const rt__faq_groups[] = {
     "register signup enrol enroll subscribe",
     "error mistake wrong incorrect erroneous problem issue trouble",
     "card debitcard creditcard",
-    "pay payment paid paying",
+    "pay payment paying",
     "bill invoice receipt statement",
     "account profile",
     "limit maximum cap restriction",
@@ -111,6 +113,39 @@ const char *const rt__faq_groups[] = {
     "replace replacement substitute",
     "top topup reload recharge",
     "salary wage wages paycheck",
+    "talk speak chat contact reach",
+    "big large huge",
+    "small little tiny",
+    "wait waiting delay delayed late slow",
+    "trip travel traveling travelling journey",
+    "home house flat apartment",
+    "car vehicle automobile",
+    "show appear visible display",
+    "block blocked freeze frozen lock locked",
+    "unblock unlock unfreeze",
+    "merchant seller retailer vendor",
+    "husband wife spouse partner",
+    "drink drinks beverage",
+    "friend mate buddy",
+    "thief fraud fraudulent scam unauthorised unauthorized",
+    "recognise recognize unknown unfamiliar",
+    "allow allowed permit permitted",
+    "require required requirement requirements necessary",
+    "available availability",
+    "choose select choice option",
+    "quiet silent silently",
+    "correct fix repair",
+    "happy satisfied pleased",
+    "evening night",
+    "weekend saturday sunday",
+    "joke funny humor humour",
+    "news headline headlines",
+    "traffic congestion",
+    "calendar agenda diary",
+    "colour color",
+    "tv television",
+    "plug socket outlet",
+    "facebook twitter instagram tweet",
     NULL,
 };
 
@@ -189,6 +224,105 @@ static const rt_faq_contraction_t rt_faq_contractions[] = {
 };
 
 
+/* Forms that no stemmer sees; sorted. */
+static const struct {
+    const char *form;
+    const char *word;
+} rt_faq_irregular[] = {
+    {"ate", "eat"},
+    {"began", "begin"},
+    {"begun", "begin"},
+    {"best", "good"},
+    {"better", "good"},
+    {"bought", "buy"},
+    {"broke", "break"},
+    {"broken", "break"},
+    {"brought", "bring"},
+    {"built", "build"},
+    {"came", "come"},
+    {"caught", "catch"},
+    {"children", "child"},
+    {"chose", "choose"},
+    {"chosen", "choose"},
+    {"drank", "drink"},
+    {"driven", "drive"},
+    {"drove", "drive"},
+    {"drunk", "drink"},
+    {"eaten", "eat"},
+    {"fallen", "fall"},
+    {"feet", "foot"},
+    {"fell", "fall"},
+    {"felt", "feel"},
+    {"flew", "fly"},
+    {"flown", "fly"},
+    {"forgot", "forget"},
+    {"forgotten", "forget"},
+    {"froze", "freeze"},
+    {"frozen", "freeze"},
+    {"gave", "give"},
+    {"given", "give"},
+    {"grew", "grow"},
+    {"grown", "grow"},
+    {"heard", "hear"},
+    {"held", "hold"},
+    {"hidden", "hide"},
+    {"kept", "keep"},
+    {"knew", "know"},
+    {"known", "know"},
+    {"laid", "lay"},
+    {"led", "lead"},
+    {"left", "leave"},
+    {"lent", "lend"},
+    {"lost", "lose"},
+    {"meant", "mean"},
+    {"men", "man"},
+    {"met", "meet"},
+    {"mice", "mouse"},
+    {"paid", "pay"},
+    {"people", "person"},
+    {"ran", "run"},
+    {"rang", "ring"},
+    {"rose", "rise"},
+    {"said", "say"},
+    {"sang", "sing"},
+    {"sat", "sit"},
+    {"saw", "see"},
+    {"seen", "see"},
+    {"sent", "send"},
+    {"slept", "sleep"},
+    {"sold", "sell"},
+    {"spent", "spend"},
+    {"spoke", "speak"},
+    {"spoken", "speak"},
+    {"stole", "steal"},
+    {"stolen", "steal"},
+    {"stood", "stand"},
+    {"swam", "swim"},
+    {"taken", "take"},
+    {"taught", "teach"},
+    {"teeth", "tooth"},
+    {"thought", "think"},
+    {"threw", "throw"},
+    {"thrown", "throw"},
+    {"told", "tell"},
+    {"took", "take"},
+    {"understood", "understand"},
+    {"went", "go"},
+    {"withdrawn", "withdraw"},
+    {"withdrew", "withdraw"},
+    {"wives", "wife"},
+    {"woke", "wake"},
+    {"women", "woman"},
+    {"won", "win"},
+    {"wore", "wear"},
+    {"worn", "wear"},
+    {"worse", "bad"},
+    {"worst", "bad"},
+    {"written", "write"},
+    {"wrote", "write"},
+};
+
+
 static void
 rt_faq_word_set(rt_faq_word_t *word, const char *text, size_t len)
 {
@@ -243,4 +377,34 @@ rt__faq_english(const rt_faq_word_t *word, rt_faq_word_t out[2])
     out[0] = *word;
 
     return 1;
+}
+
+
+void
+rt__faq_regular(rt_faq_word_t *word)
+{
+    int    order;
+    size_t low, high, middle, len;
+
+    low = 0;
+    high = sizeof(rt_faq_irregular) / sizeof(rt_faq_irregular[0]);
+
+    while (low < high) {
+        middle = (low + high) / 2;
+        len = strlen(rt_faq_irregular[middle].form);
+        order =
+            memcmp(word->text, rt_faq_irregular[middle].form, word->len < len ? word->len : len);
+
+        if (order == 0 && word->len == len) {
+            len = strlen(rt_faq_irregular[middle].word);
+            rt_faq_word_set(word, rt_faq_irregular[middle].word, len);
+            return;
+        }
+
+        if (order > 0 || (order == 0 && word->len > len)) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
 }

@@ -12,7 +12,7 @@
 
 
 #define RT_FAQ_SLOTS        65536 /* a power of two, over twice the stems */
-#define RT_FAQ_SMALL        0.15  /* weight of small words */
+#define RT_FAQ_SMALL        0.2   /* weight of small words */
 #define RT_FAQ_RARE         5.0   /* -log10 of the share from which a word counts in full */
 #define RT_FAQ_COMMON       1.8   /* … and up to which it counts as little as a small one */
 #define RT_FAQ_SHORT        0.4   /* weight of a word of three letters in other languages */

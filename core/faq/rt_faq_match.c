@@ -11,7 +11,7 @@
 #include <string.h>
 
 
-#define RT_FAQ_UNSEEN       6.0  /* topics that a business has beside those of its FAQs */
+#define RT_FAQ_UNSEEN       12.0  /* topics that a business has beside those of its FAQs */
 #define RT_FAQ_KEYWORD_HELD 0.7F /* share of a keyword's weight: typing errors pass */
 
 
@@ -180,14 +180,12 @@ static void
 rt_faq_walk_pairs(const rt_faq_index_t *index, size_t language, rt_faq_scratch_t *scratch)
 {
     float                 weight;
-    double                norm;
     size_t                i, k;
     size_t                pair;
     const rt_faq_word_t  *stem, *before;
     const rt_faq_query_t *query;
 
     query = &scratch->query[language];
-    norm = 0;
     before = NULL;
 
     for (i = 0; i < query->n; i++) {
@@ -197,7 +195,6 @@ rt_faq_walk_pairs(const rt_faq_index_t *index, size_t language, rt_faq_scratch_t
         if (before != NULL) {
             pair = rt__faq_pair(before, stem);
             weight = index->pair_weight[pair];
-            norm += weight * weight;
 
             for (k = index->pair_first[pair]; k < index->pair_first[pair + 1]; k++) {
                 scratch->fit[index->pair[k].faq].pairs += weight * index->pair[k].weight;
@@ -206,8 +203,6 @@ rt_faq_walk_pairs(const rt_faq_index_t *index, size_t language, rt_faq_scratch_t
 
         before = stem;
     }
-
-    scratch->pair_norm[language] = sqrt(norm);
 }
 
 
@@ -299,8 +294,7 @@ rt_faq_make_features(const rt_faq_index_t *index, rt_faq_scratch_t *scratch, siz
     fit->features[4] = fmin(1.0, inside);
     fit->features[5] = fit->covered / (1.0 + fit->covered);
     fit->features[6] = fit->votes / (1.0 + fit->votes);
-    fit->features[7] = fit->pairs / (entry->pair_norm * scratch->pair_norm[entry->language] + 1e-9);
-    fit->features[8] = fit->pairs / (entry->pair_norm + 1e-9);
+    fit->features[7] = fit->pairs / (entry->pair_norm + 1e-9);
 }
 
 

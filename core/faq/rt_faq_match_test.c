@@ -316,6 +316,8 @@ rt_test_borders(void **state)
     rt_faq_scratch_t  *scratch;
     rt_faq_candidate_t out[4];
 
+    static const char ligature[3] = {(char) 0xEF, (char) 0xB7, (char) 0xBA};
+
     (void) state;
 
     index = rt_test_index(NULL, 0);
@@ -337,7 +339,7 @@ rt_test_borders(void **state)
 
     /* each becomes 18 characters when folded */
     for (i = 0; i + 3 <= sizeof(text); i += 3) {
-        memcpy(text + i, "\xEF\xB7\xBA", 3);
+        memcpy(text + i, ligature, sizeof(ligature));
     }
 
     assert_int_equal(rt_faq_match(index, scratch, (rt_str_t){text, i}, out, 4, &n), RT_OK);
@@ -364,10 +366,10 @@ rt_test_long_is_not_exact(void **state)
     (void) state;
 
     memset(text, 0, sizeof(text));
-    memcpy(text, "what is your address", 20);
+    (void) snprintf(text, sizeof(text), "what is your address");
 
-    for (i = 20; i + 5 < sizeof(text); i += 5) {
-        memcpy(text + i, " .  .", 5);
+    for (i = 20; i + 1 < sizeof(text); i++) {
+        text[i] = (i % 2) ? '.' : ' ';
     }
 
     assert_int_equal(rt_test_best(rt_test_faqs, RT_TEST_FAQS, text).exact, 0);

@@ -3,14 +3,13 @@
 
 #include "faq/rt_faq_scratch.h"
 
-#include <math.h>
 #include <string.h>
 
 
 #define RT_FAQ_CREDIT_TYPO  0.9F
 #define RT_FAQ_CREDIT_GROUP 0.6F
 #define RT_FAQ_TYPOS_MAX    16 /* unknown words of one message that are looked up */
-#define RT_FAQ_TYPO_COMMON  0.15
+#define RT_FAQ_TYPO_COMMON  0.2
 
 static void   rt_faq_query_add(rt_faq_query_t *out, size_t word, uint32_t term, float credit);
 static double rt_faq_query_word(const rt_faq_index_t *index, size_t language,
@@ -29,8 +28,6 @@ rt__faq_query(const rt_faq_index_t *index, size_t language, const rt_faq_words_t
     typos = 0;
     out->n = words->n;
     out->weight = 0;
-    out->unknown = 0;
-    out->norm = 0;
 
     for (i = 0; i < words->n; i++) {
         out->variants[i] = 0;
@@ -44,14 +41,7 @@ rt__faq_query(const rt_faq_index_t *index, size_t language, const rt_faq_words_t
 
         out->word_weight[i] = (float) weight;
         out->weight += weight;
-        out->norm += weight * weight;
-
-        if (out->variants[i] == 0) {
-            out->unknown += weight;
-        }
     }
-
-    out->norm = sqrt(out->norm);
 }
 
 

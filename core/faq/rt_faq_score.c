@@ -19,10 +19,10 @@
 #define RT_FAQ_NOT_EXACT 99.9
 #define RT_FAQ_STEPS     10.0 /* per percent */
 
-static const double rt_faq_weights[RT_FAQ_FEATURES] = {0.40, 4.54, 2.33, 1.00, 2.68, 2.81, 4.30,
-    0.31, 0.59};
-static const double rt_faq_none_weights[RT_FAQ_NONE_FEATURES] = {4.99, 2.00};
-static const double rt_faq_none_bias = 1.42;
+static const double rt_faq_weights[RT_FAQ_FEATURES] = {0.79, 4.43, 2.65, 1.00, 3.05, 2.09, 5.13,
+    0.25};
+static const double rt_faq_none_weights[RT_FAQ_NONE_FEATURES] = {5.72, 2.40};
+static const double rt_faq_none_bias = 0.8;
 
 
 static double rt_faq_none_odds(const rt_faq_scratch_t *scratch);

@@ -22,9 +22,7 @@ typedef struct {
 
 typedef struct {
     size_t   n;
-    double   weight;  /* of all words, each once */
-    double   unknown; /* of those that no FAQ holds, nor anything near */
-    double   norm;
+    double   weight;                        /* of all words, each once */
     float    word_weight[RT_FAQ_WORDS_MAX]; /* 0: the word came before */
     uint32_t variant[RT_FAQ_WORDS_MAX][RT_FAQ_VARIANTS];
     float    credit[RT_FAQ_WORDS_MAX][RT_FAQ_VARIANTS];
@@ -43,7 +41,6 @@ struct rt_faq_scratch_s {
     float          *overlap; /* per phrase: weight in common, both sides added */
     uint32_t       *stamp;   /* per phrase: last word that was counted for it */
     size_t          phrases_size;
-    double          pair_norm[RT_FAQ_LANGUAGES]; /* of the message's pairs, as a vector */
     double          none[RT_FAQ_NONE_FEATURES];
 };
 

@@ -270,6 +270,7 @@ rt_faq_add_part(rt_faq_reader_t *reader, size_t language, const rt_faq_word_t *w
         }
 
         *stem = *folded;
+        rt__faq_regular(stem);
     }
 
     text =

@@ -88,7 +88,7 @@ rt_status_t rt_faq_match(const rt_faq_index_t *index, rt_faq_scratch_t *scratch,
 
 /* What a score is made of, for fitting the numbers of rt_faq_score.c (scripts/faq-fit) and for
  * finding out why. Each is about 0…1. */
-#define RT_FAQ_FEATURES      9
+#define RT_FAQ_FEATURES      8
 #define RT_FAQ_NONE_FEATURES 2
 
 /* Reads the features of one FAQ from the last rt_faq_match with this scratch: RT_FAQ_FEATURES
