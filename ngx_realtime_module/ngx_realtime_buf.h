@@ -55,8 +55,8 @@ typedef struct {
     size_t               bytes; /* of frames with what each costs, the first one whole */
 } ngx_realtime_queue_t;
 
-/* What a waiting frame takes beside its bytes. It counts, since else a peer that reads nothing could
- * make a megabyte of two-byte pongs wait, in fifty times the memory. */
+/* What a waiting frame takes beside its bytes. It counts, since else a peer that reads nothing
+ * could make a megabyte of two-byte pongs wait, in fifty times the memory. */
 #define NGX_REALTIME_QUEUE_COST 64
 
 /* What waits behind the first frame, which may be larger than any limit: it is under way. */
