@@ -91,11 +91,9 @@ make_index(size_t n)
 
     faqs = calloc(n + 1, sizeof(*faqs));
     texts = calloc((n + 1) * ALTERNATIVES, sizeof(*texts));
-    if (faqs == NULL || texts == NULL) {
-        exit(1);
-    }
+    index = NULL;
 
-    for (i = 0; i < n; i++) {
+    for (i = 0; i < n && faqs != NULL && texts != NULL; i++) {
         faqs[i].question = sentence(0);
         faqs[i].alternatives = &texts[i * ALTERNATIVES];
         faqs[i].alternatives_n = ALTERNATIVES;
@@ -107,7 +105,14 @@ make_index(size_t n)
     }
 
     start = now_us();
-    if (rt_faq_index_create(&index, faqs, n, NULL) != RT_OK) {
+    if (faqs == NULL || texts == NULL || rt_faq_index_create(&index, faqs, n, NULL) != RT_OK) {
+        index = NULL;
+    }
+
+    free(faqs);
+    free(texts);
+
+    if (index == NULL) {
         exit(1);
     }
 
@@ -135,7 +140,7 @@ main(int argc, char **argv)
     times = calloc(matches + 1, sizeof(*times));
 
     if (scratch == NULL || times == NULL || matches == 0) {
-        return 1;
+        exit(1);
     }
 
     for (i = 0; i < MESSAGES; i++) {
@@ -148,7 +153,7 @@ main(int argc, char **argv)
         start = now_us();
 
         if (rt_faq_match(index, scratch, messages[i % MESSAGES], &best, 1, &n) != RT_OK) {
-            return 1;
+            exit(1);
         }
 
         times[i] = now_us() - start;
@@ -159,6 +164,7 @@ main(int argc, char **argv)
     printf("one match: mean %.1f us, p50 %.1f, p99 %.1f\n", total / (double) matches,
         times[matches / 2], times[matches * 99 / 100]);
 
+    free(times);
     rt_faq_scratch_destroy(scratch);
     rt_faq_index_destroy(index);
 
