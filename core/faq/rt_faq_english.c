@@ -172,7 +172,8 @@ typedef struct {
     const char *second;
 } rt_faq_contraction_t;
 
-/* Irregular, where "'s" is no possessive, or written without the apostrophe where that is no other word. */
+/* Irregular, where "'s" is no possessive, or written without the apostrophe where that is no other
+ * word. */
 static const rt_faq_contraction_t rt_faq_contractions[] = {
     {"can't", "can", "not"},
     {"cant", "can", "not"},

@@ -1,7 +1,7 @@
 /* Made by scripts/faq-words; not written by hand.
  *
- * 24000 English stems (Snowball), grouped by how rare they are: line i holds those whose share of all
- * words is 10^-(i/10) or somewhat less.
+ * 24000 English stems (Snowball), grouped by how rare they are: line i holds those whose share of
+ * all words is 10^-(i/10) or somewhat less.
  *
  * The counts are those of symspellpy's frequency_dictionary_en_82_765.txt (MIT licence, (c) 2021
  * Wolf Garbe, (c) 2025 mmb L), which were made from the Google Books Ngram data (CC BY 3.0) for the

@@ -11,7 +11,7 @@
 #include <string.h>
 
 
-#define RT_FAQ_UNSEEN       12.0  /* topics that a business has beside those of its FAQs */
+#define RT_FAQ_UNSEEN       12.0 /* topics that a business has beside those of its FAQs */
 #define RT_FAQ_KEYWORD_HELD 0.7F /* share of a keyword's weight: typing errors pass */
 
 
