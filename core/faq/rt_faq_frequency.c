@@ -1,6 +1,6 @@
 /* English by frequency: a word's weight, whether it is a word at all, its group of synonyms.
  *
- * The tables in the tree are text; one hash of their stems is made in memory at first use (0.4 MB,
+ * The tables in the tree are text; one hash of their stems is made in memory at first use (1 MB,
  * some milliseconds) and never changes or goes, so that it needs no lock. */
 
 #include "faq/rt_faq_frequency.h"
