@@ -451,6 +451,10 @@ ngx_realtime_engine_on_message(ngx_realtime_ws_t *ws, ngx_uint_t binary, u_char 
 
     s = ws->data;
 
+    if (ngx_realtime_session_late(s)) {
+        return;
+    }
+
     if (binary) {
         s->protocol->on_message(s, 1, data, len);
         return;
@@ -472,14 +476,19 @@ ngx_realtime_engine_on_bare_message(ngx_realtime_ws_t *ws, ngx_uint_t binary, u_
     ngx_realtime_session_t *s;
 
     s = ws->data;
-    s->protocol->on_message(s, binary, data, len);
+
+    if (!ngx_realtime_session_late(s)) {
+        s->protocol->on_message(s, binary, data, len);
+    }
 }
 
 
 static void
 ngx_realtime_engine_on_pong(ngx_realtime_ws_t *ws)
 {
-    ngx_realtime_session_pong(ws->data);
+    if (!ngx_realtime_session_late(ws->data)) {
+        ngx_realtime_session_pong(ws->data);
+    }
 }
 
 

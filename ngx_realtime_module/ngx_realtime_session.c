@@ -149,7 +149,7 @@ ngx_realtime_session_find(ngx_realtime_sid_t *sid)
         s = (ngx_realtime_session_t *) ((u_char *) node - offsetof(ngx_realtime_session_t, node));
 
         if (ngx_memcmp(s->sid.random, sid->random, NGX_REALTIME_SID_RANDOM) == 0) {
-            return s;
+            return ngx_realtime_session_late(s) ? NULL : s;
         }
 
         node = node->right;
@@ -356,6 +356,23 @@ ngx_realtime_session_arm(ngx_realtime_session_t *s)
 }
 
 
+ngx_uint_t
+ngx_realtime_session_late(ngx_realtime_session_t *s)
+{
+    if (s->closed) {
+        return 1;
+    }
+
+    if (s->paused || !ngx_realtime_session_due(s->pong_by, ngx_current_msec)) {
+        return 0;
+    }
+
+    ngx_realtime_session_close(s, RT_WS_CLOSE_GOING_AWAY, "ping timeout");
+
+    return 1;
+}
+
+
 void
 ngx_realtime_session_timer(ngx_realtime_session_t *s)
 {
@@ -399,11 +416,17 @@ ngx_realtime_session_timer(ngx_realtime_session_t *s)
 }
 
 
+/* The deadline is reckoned from when the ping was due, not from when a busy worker came to it;
+ * after a long stall the client still gets half of its time. */
 static void
 ngx_realtime_session_ping(ngx_realtime_session_t *s, ngx_msec_t now)
 {
+    ngx_msec_t stall;
+
+    stall = ngx_min(now - s->ping_at, s->conf->ping_timeout / 2);
+
     s->ping_at = 0;
-    s->pong_by = now + s->conf->ping_timeout;
+    s->pong_by = now + s->conf->ping_timeout - stall;
 
     if (s->engine) {
         ngx_realtime_session_send_text(s, "2", 1);

@@ -132,7 +132,10 @@ ngx_realtime_session_t *ngx_realtime_session_create(ngx_realtime_loc_conf_t *con
     const ngx_realtime_protocol_t *protocol, ngx_uint_t engine, ngx_realtime_sid_t *sid,
     ngx_uint_t *busy);
 
-/* The living session of that sid on this worker, or NULL. */
+/* 1 when its pong is overdue, which ends it: a request or frame may come before the timer. */
+ngx_uint_t ngx_realtime_session_late(ngx_realtime_session_t *s);
+
+/* The living session of that sid on this worker, or NULL; one that is late ends. */
 ngx_realtime_session_t *ngx_realtime_session_find(ngx_realtime_sid_t *sid);
 
 /* Keeps a copy of the handshake's token until the client connects; NULL: wipes it. */
