@@ -51,8 +51,8 @@ rt_sqlite_close(rt_store_t *base)
 }
 
 
-/* SQLite counts its memory under a lock of the process: nobody reads that count. Refused, harmlessly,
- * when SQLite was used before. */
+/* SQLite counts its memory under a lock of the process: nobody reads that count. Refused,
+ * harmlessly, when SQLite was used before. */
 static void
 rt_sqlite_configure(void)
 {

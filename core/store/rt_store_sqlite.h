@@ -74,8 +74,8 @@ struct rt_sqlite_store_s {
 };
 
 
-/* Opens one connection; the schema is not looked at. create: makes the file when there is none (only
- * at the start: one that vanishes later is a fault, not a reason to begin an empty one).
+/* Opens one connection; the schema is not looked at. create: makes the file when there is none
+ * (only at the start: one that vanishes later is a fault, not a reason to begin an empty one).
  * RT_UNAVAILABLE with the reason. */
 rt_status_t rt_sqlite_connect(rt_sqlite_store_t *store, int create, rt_sqlite_t **out,
     rt_error_t *error);

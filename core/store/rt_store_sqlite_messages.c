@@ -132,8 +132,8 @@ rt_sqlite_message_retry(rt_sqlite_t *db, rt_message_t *message)
 }
 
 
-/* One document is written, stored without its tail, and given out with it. RT_CONFLICT: something of
- * it that is unique is there already; nothing was stored. */
+/* One document is written, stored without its tail, and given out with it. RT_CONFLICT: something
+ * of it that is unique is there already; nothing was stored. */
 static rt_status_t
 rt_sqlite_message_insert(rt_sqlite_t *db, rt_message_t *message)
 {
