@@ -14,25 +14,15 @@
 #define NGX_REALTIME_HUB_RETRY_MS  1000
 #define NGX_REALTIME_HUB_HELD_MAX  4096
 #define NGX_REALTIME_HUB_HEAL_PAGE 500 /* what message.heal gives at most */
-#define NGX_REALTIME_HUB_KINDS     4
-#define NGX_REALTIME_HUB_ENVELOPE  1 /* version of the payload on the bus */
-
-#define NGX_REALTIME_HUB_TEXTS 5 /* of an emit, without its channel */
+#define NGX_REALTIME_HUB_ENVELOPE  1   /* version of the payload on the bus */
 
 /* version 1, seq 8, the texts' lengths of 4 each; behind it the texts */
-#define NGX_REALTIME_HUB_HEADER (1 + 8 + 4 * NGX_REALTIME_HUB_TEXTS)
+#define NGX_REALTIME_HUB_HEADER (1 + 8 + 4 * NGX_REALTIME_NEWS_TEXTS)
 
 static ngx_realtime_channel_t *ngx_realtime_hub_channel(ngx_str_t *name);
 static ngx_realtime_channel_t *ngx_realtime_hub_channel_create(ngx_str_t *name);
 static void                    ngx_realtime_hub_channel_destroy(ngx_realtime_channel_t *ch);
 static void                    ngx_realtime_hub_subscribed(void *data);
-static size_t                  ngx_realtime_hub_length(const rt_emit_t *emit);
-static ngx_realtime_news_t    *ngx_realtime_news_create(const rt_emit_t *emit);
-static void                    ngx_realtime_news_put(ngx_realtime_news_t *news);
-static ngx_realtime_buf_t     *ngx_realtime_news_frame(ngx_realtime_news_t *news,
-        ngx_realtime_session_t                                             *s);
-static ngx_realtime_buf_t     *ngx_realtime_news_encode(ngx_realtime_news_t *news,
-        ngx_realtime_session_t                                              *s);
 static void      ngx_realtime_hub_deliver(ngx_realtime_channel_t *ch, ngx_realtime_news_t *news);
 static void      ngx_realtime_hub_take(ngx_realtime_channel_t *ch);
 static void      ngx_realtime_hub_fan(ngx_realtime_channel_t *ch, ngx_realtime_news_t *news);
@@ -315,70 +305,6 @@ ngx_realtime_hub_user_since(ngx_str_t *name, rt_str_t user_id, ngx_realtime_memb
 }
 
 
-/* Of an emit's texts, without its channel. */
-static size_t
-ngx_realtime_hub_length(const rt_emit_t *emit)
-{
-    return emit->event.len + emit->data.len + emit->except_socket.len + emit->except_user.len
-        + emit->business_id.len;
-}
-
-
-static ngx_realtime_news_t *
-ngx_realtime_news_create(const rt_emit_t *emit)
-{
-    u_char              *p;
-    ngx_uint_t           i;
-    ngx_realtime_news_t *news;
-
-    const rt_str_t texts[] = {emit->event, emit->data, emit->except_socket, emit->except_user,
-        emit->business_id};
-
-    news = ngx_alloc(sizeof(ngx_realtime_news_t) + ngx_realtime_hub_length(emit), ngx_cycle->log);
-    if (news == NULL) {
-        return NULL;
-    }
-
-    ngx_memzero(news, sizeof(ngx_realtime_news_t));
-
-    news->order.seq = emit->seq;
-    news->references = 1;
-
-    rt_str_t *const copies[] = {&news->event, &news->data, &news->except_socket, &news->except_user,
-        &news->business_id};
-
-    for (i = 0, p = news->bytes; i < NGX_REALTIME_HUB_TEXTS; i++) {
-        copies[i]->data = (char *) p;
-        copies[i]->len = texts[i].len;
-
-        if (texts[i].len) {
-            p = ngx_cpymem(p, texts[i].data, texts[i].len);
-        }
-    }
-
-    return news;
-}
-
-
-static void
-ngx_realtime_news_put(ngx_realtime_news_t *news)
-{
-    ngx_uint_t i;
-
-    if (--news->references > 0) {
-        return;
-    }
-
-    for (i = 0; i < 2 * NGX_REALTIME_HUB_KINDS; i++) {
-        if (news->frames[i] != NULL) {
-            ngx_realtime_buf_put(news->frames[i]);
-        }
-    }
-
-    ngx_free(news);
-}
-
-
 static void
 ngx_realtime_hub_drop(rt_order_item_t *items)
 {
@@ -389,73 +315,6 @@ ngx_realtime_hub_drop(rt_order_item_t *items)
         items = items->next;
         ngx_realtime_news_put((ngx_realtime_news_t *) item);
     }
-}
-
-
-/* What this kind of client is sent: made once per kind and kept. A reference for the caller. */
-static ngx_realtime_buf_t *
-ngx_realtime_news_frame(ngx_realtime_news_t *news, ngx_realtime_session_t *s)
-{
-    ngx_uint_t           i, deflates;
-    const void          *kind;
-    ngx_realtime_buf_t  *plain;
-    ngx_realtime_buf_t **slot;
-
-    kind = s->protocol == &ngx_realtime_socketio ? (const void *) s->conf->namespace.data
-                                                 : (const void *) s->protocol;
-    deflates = ngx_realtime_session_deflates(s);
-
-    for (i = 0; i < NGX_REALTIME_HUB_KINDS; i++) {
-
-        if (news->kinds[i] == NULL) {
-            news->kinds[i] = kind;
-        }
-
-        if (news->kinds[i] != kind) {
-            continue;
-        }
-
-        slot = &news->frames[2 * i];
-
-        if (slot[0] == NULL) {
-            slot[0] = ngx_realtime_news_encode(news, s);
-            if (slot[0] == NULL) {
-                return NULL;
-            }
-        }
-
-        if (deflates && slot[1] == NULL) {
-            slot[1] = ngx_realtime_buf_deflate(slot[0]);
-            if (slot[1] == NULL) {
-                return NULL;
-            }
-        }
-
-        return ngx_realtime_buf_get(slot[deflates]);
-    }
-
-    /* more namespaces than anybody configures: not kept */
-    plain = ngx_realtime_news_encode(news, s);
-
-    return plain;
-}
-
-
-static ngx_realtime_buf_t *
-ngx_realtime_news_encode(ngx_realtime_news_t *news, ngx_realtime_session_t *s)
-{
-    rt_buf_t            out;
-    ngx_realtime_buf_t *buf;
-
-    ngx_memzero(&out, sizeof(rt_buf_t));
-
-    s->protocol->encode_event(&out, ngx_realtime_str(s->conf->namespace), news->event, news->data);
-
-    buf = out.failed ? NULL : ngx_realtime_buf_create(RT_WS_TEXT, out.data, out.len, 0);
-
-    rt_buf_free(&out);
-
-    return buf;
 }
 
 
@@ -671,7 +530,7 @@ ngx_realtime_hub_publish(const rt_emit_t *emit)
         return;
     }
 
-    payload.len = NGX_REALTIME_HUB_HEADER + ngx_realtime_hub_length(emit);
+    payload.len = NGX_REALTIME_HUB_HEADER + ngx_realtime_news_length(emit);
     payload.data = ngx_alloc(payload.len, ngx_cycle->log);
     if (payload.data == NULL) {
         return;
@@ -681,12 +540,12 @@ ngx_realtime_hub_publish(const rt_emit_t *emit)
     *p++ = NGX_REALTIME_HUB_ENVELOPE;
     p = ngx_cpymem(p, &emit->seq, 8);
 
-    for (i = 0; i < NGX_REALTIME_HUB_TEXTS; i++) {
+    for (i = 0; i < NGX_REALTIME_NEWS_TEXTS; i++) {
         len = (uint32_t) texts[i].len;
         p = ngx_cpymem(p, &len, 4);
     }
 
-    for (i = 0; i < NGX_REALTIME_HUB_TEXTS; i++) {
+    for (i = 0; i < NGX_REALTIME_NEWS_TEXTS; i++) {
         if (texts[i].len) {
             p = ngx_cpymem(p, texts[i].data, texts[i].len);
         }
@@ -730,7 +589,7 @@ ngx_realtime_hub_on_publish(void *data, ngx_str_t *channel, ngx_str_t *payload)
     p = payload->data + NGX_REALTIME_HUB_HEADER;
     left = payload->len - NGX_REALTIME_HUB_HEADER;
 
-    for (i = 0; i < NGX_REALTIME_HUB_TEXTS; i++) {
+    for (i = 0; i < NGX_REALTIME_NEWS_TEXTS; i++) {
         ngx_memcpy(&len, payload->data + 9 + 4 * i, 4);
 
         if (len > left) {

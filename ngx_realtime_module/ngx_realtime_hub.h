@@ -6,26 +6,10 @@
 
 #include "ngx_realtime.h"
 #include "ngx_realtime_bus.h"
+#include "ngx_realtime_news.h"
 #include "ngx_realtime_session.h"
 
-#include <rt/rt_order.h>
-
 typedef struct ngx_realtime_channel_s ngx_realtime_channel_t;
-typedef struct ngx_realtime_news_s    ngx_realtime_news_t;
-
-/* One event on its way to many, serialised and framed once per kind of client. */
-struct ngx_realtime_news_s {
-    rt_order_item_t     order; /* first: see rt_order.h; seq 0: unordered */
-    ngx_uint_t          references;
-    ngx_realtime_buf_t *frames[8]; /* made when the first client of that kind needs it */
-    const void         *kinds[8];  /* protocol, or its namespace's bytes */
-    rt_str_t            event;
-    rt_str_t            data;
-    rt_str_t            except_socket;
-    rt_str_t            except_user;
-    rt_str_t            business_id;
-    u_char              bytes[]; /* all five texts */
-};
 
 /* A session in a channel. */
 struct ngx_realtime_member_s {

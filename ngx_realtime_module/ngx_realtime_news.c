@@ -1,0 +1,136 @@
+/* One event on its way to many. */
+
+#include "ngx_realtime_news.h"
+
+
+static ngx_realtime_buf_t *ngx_realtime_news_encode(ngx_realtime_news_t *news,
+    ngx_realtime_session_t                                              *s);
+
+
+size_t
+ngx_realtime_news_length(const rt_emit_t *emit)
+{
+    return emit->event.len + emit->data.len + emit->except_socket.len + emit->except_user.len
+        + emit->business_id.len;
+}
+
+
+ngx_realtime_news_t *
+ngx_realtime_news_create(const rt_emit_t *emit)
+{
+    u_char              *p;
+    ngx_uint_t           i;
+    ngx_realtime_news_t *news;
+
+    const rt_str_t texts[] = {emit->event, emit->data, emit->except_socket, emit->except_user,
+        emit->business_id};
+
+    news = ngx_alloc(sizeof(ngx_realtime_news_t) + ngx_realtime_news_length(emit), ngx_cycle->log);
+    if (news == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(news, sizeof(ngx_realtime_news_t));
+
+    news->order.seq = emit->seq;
+    news->references = 1;
+
+    rt_str_t *const copies[] = {&news->event, &news->data, &news->except_socket, &news->except_user,
+        &news->business_id};
+
+    for (i = 0, p = news->bytes; i < NGX_REALTIME_NEWS_TEXTS; i++) {
+        copies[i]->data = (char *) p;
+        copies[i]->len = texts[i].len;
+
+        if (texts[i].len) {
+            p = ngx_cpymem(p, texts[i].data, texts[i].len);
+        }
+    }
+
+    return news;
+}
+
+
+void
+ngx_realtime_news_put(ngx_realtime_news_t *news)
+{
+    ngx_uint_t i;
+
+    if (--news->references > 0) {
+        return;
+    }
+
+    for (i = 0; i < 2 * NGX_REALTIME_NEWS_KINDS; i++) {
+        if (news->frames[i] != NULL) {
+            ngx_realtime_buf_put(news->frames[i]);
+        }
+    }
+
+    ngx_free(news);
+}
+
+
+ngx_realtime_buf_t *
+ngx_realtime_news_frame(ngx_realtime_news_t *news, ngx_realtime_session_t *s)
+{
+    ngx_uint_t           i, deflates;
+    const void          *kind;
+    ngx_realtime_buf_t  *plain;
+    ngx_realtime_buf_t **slot;
+
+    kind = s->protocol == &ngx_realtime_socketio ? (const void *) s->conf->namespace.data
+                                                 : (const void *) s->protocol;
+    deflates = ngx_realtime_session_deflates(s);
+
+    for (i = 0; i < NGX_REALTIME_NEWS_KINDS; i++) {
+
+        if (news->kinds[i] == NULL) {
+            news->kinds[i] = kind;
+        }
+
+        if (news->kinds[i] != kind) {
+            continue;
+        }
+
+        slot = &news->frames[2 * i];
+
+        if (slot[0] == NULL) {
+            slot[0] = ngx_realtime_news_encode(news, s);
+            if (slot[0] == NULL) {
+                return NULL;
+            }
+        }
+
+        if (deflates && slot[1] == NULL) {
+            slot[1] = ngx_realtime_buf_deflate(slot[0]);
+            if (slot[1] == NULL) {
+                return NULL;
+            }
+        }
+
+        return ngx_realtime_buf_get(slot[deflates]);
+    }
+
+    /* more namespaces than anybody configures: not kept */
+    plain = ngx_realtime_news_encode(news, s);
+
+    return plain;
+}
+
+
+static ngx_realtime_buf_t *
+ngx_realtime_news_encode(ngx_realtime_news_t *news, ngx_realtime_session_t *s)
+{
+    rt_buf_t            out;
+    ngx_realtime_buf_t *buf;
+
+    ngx_memzero(&out, sizeof(rt_buf_t));
+
+    s->protocol->encode_event(&out, ngx_realtime_str(s->conf->namespace), news->event, news->data);
+
+    buf = out.failed ? NULL : ngx_realtime_buf_create(RT_WS_TEXT, out.data, out.len, 0);
+
+    rt_buf_free(&out);
+
+    return buf;
+}

@@ -1,0 +1,43 @@
+/* One event on its way to many: serialised once, framed once per kind of client, counted.
+ * Event loop only. */
+
+#ifndef NGX_REALTIME_NEWS_H
+#define NGX_REALTIME_NEWS_H
+
+#include "ngx_realtime.h"
+#include "ngx_realtime_buf.h"
+#include "ngx_realtime_session.h"
+
+#include <rt/rt_call.h>
+#include <rt/rt_order.h>
+
+#define NGX_REALTIME_NEWS_KINDS 4 /* of clients for which frames are kept, each also deflated */
+#define NGX_REALTIME_NEWS_TEXTS 5 /* of an emit, without its channel */
+
+/* One event on its way to many, serialised and framed once per kind of client. */
+typedef struct {
+    rt_order_item_t order; /* first: see rt_order.h; seq 0: unordered */
+    ngx_uint_t      references;
+    ngx_realtime_buf_t
+        *frames[2 * NGX_REALTIME_NEWS_KINDS]; /* made when the first client of that kind needs it */
+    const void *kinds[NGX_REALTIME_NEWS_KINDS]; /* protocol, or its namespace's bytes */
+    rt_str_t    event;
+    rt_str_t    data;
+    rt_str_t    except_socket;
+    rt_str_t    except_user;
+    rt_str_t    business_id;
+    u_char      bytes[]; /* all five texts */
+} ngx_realtime_news_t;
+
+/* Copies the emit's texts. One reference for the caller; NULL: no memory. */
+ngx_realtime_news_t *ngx_realtime_news_create(const rt_emit_t *emit);
+void                 ngx_realtime_news_put(ngx_realtime_news_t *news);
+
+/* What this kind of client is sent: made once per kind and kept. A reference for the caller; NULL:
+ * no memory. */
+ngx_realtime_buf_t *ngx_realtime_news_frame(ngx_realtime_news_t *news, ngx_realtime_session_t *s);
+
+/* Of an emit's texts, without its channel: bytes. */
+size_t ngx_realtime_news_length(const rt_emit_t *emit);
+
+#endif
