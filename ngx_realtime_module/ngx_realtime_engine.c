@@ -7,6 +7,7 @@
 #include "ngx_realtime_probe.h"
 #include "ngx_realtime_relay.h"
 #include "ngx_realtime_upgrade.h"
+#include "ngx_realtime_worker.h"
 
 
 #define NGX_REALTIME_AUTH_TIMEOUT 10000 /* for the first frame of a plain client */
@@ -192,11 +193,9 @@ ngx_realtime_engine_create(ngx_http_request_t *r, const ngx_realtime_protocol_t 
     ngx_realtime_session_t  *s;
     ngx_realtime_loc_conf_t *lcf;
 
-    /* those that are here are being told to go */
-    if (ngx_realtime_worker->exiting) {
-        *rc = ngx_realtime_engine_unavailable(r);
-        return NULL;
-    }
+    /* a worker that quits may have accepted its connection just before: it is let in, and told to
+     * come again like the others, rather than refused */
+    ngx_realtime_worker_stay();
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_realtime_module);
 
