@@ -161,9 +161,7 @@ ngx_realtime_engine_handshake(ngx_http_request_t *r, ngx_uint_t websocket)
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_realtime_module);
 
-    protocol = lcf->echo == NGX_REALTIME_ECHO_ENGINE ? &ngx_realtime_echo_engine
-        : lcf->echo == NGX_REALTIME_ECHO_SOCKET      ? &ngx_realtime_echo_socket
-                                                     : &ngx_realtime_socketio;
+    protocol = ngx_realtime_engine_protocol(lcf);
 
     s = ngx_realtime_engine_create(r, protocol, 1, &rc);
     if (s == NULL) {
@@ -359,10 +357,12 @@ ngx_realtime_engine_adopt(ngx_realtime_session_t *s, ngx_realtime_ws_t *ws)
 }
 
 
-void
-ngx_realtime_engine_probe_close(void *probe)
+const ngx_realtime_protocol_t *
+ngx_realtime_engine_protocol(ngx_realtime_loc_conf_t *conf)
 {
-    ngx_realtime_probe_drop(probe, "session ended");
+    return conf->echo == NGX_REALTIME_ECHO_ENGINE ? &ngx_realtime_echo_engine
+        : conf->echo == NGX_REALTIME_ECHO_SOCKET  ? &ngx_realtime_echo_socket
+                                                  : &ngx_realtime_socketio;
 }
 
 

@@ -18,7 +18,7 @@ void ngx_realtime_engine_packet(ngx_realtime_session_t *s, rt_eio_packet_t *pack
 /* Gives ws to the session: its transport from now on. */
 void ngx_realtime_engine_adopt(ngx_realtime_session_t *s, ngx_realtime_ws_t *ws);
 
-/* The session ends while a WebSocket is on trial for it. */
-void ngx_realtime_engine_probe_close(void *probe);
+/* What a location's Engine.IO sessions speak. */
+const ngx_realtime_protocol_t *ngx_realtime_engine_protocol(ngx_realtime_loc_conf_t *conf);
 
 #endif

@@ -1,6 +1,7 @@
 /* A session's way to another worker: the messages, and both ends of the hand-over. */
 
 #include "ngx_realtime_move.h"
+#include "ngx_realtime_engine.h"
 #include "ngx_realtime_move_state.h"
 #include "ngx_realtime_polling.h"
 #include "ngx_realtime_relay.h"
@@ -244,7 +245,7 @@ ngx_realtime_move_adopt(ngx_realtime_probe_t *probe, json_t *state)
         return;
     }
 
-    s = ngx_realtime_session_create(probe->conf, ngx_realtime_move_protocol(probe->conf), 1,
+    s = ngx_realtime_session_create(probe->conf, ngx_realtime_engine_protocol(probe->conf), 1,
         &probe->sid, &busy);
     if (s == NULL) {
         ngx_realtime_probe_drop(probe, busy ? "too many connections" : "no memory");

@@ -22,15 +22,6 @@ static void           ngx_realtime_move_import_asks(ngx_realtime_session_t *s, j
 static void (*ngx_realtime_move_ready)(ngx_realtime_session_t *s);
 
 
-const ngx_realtime_protocol_t *
-ngx_realtime_move_protocol(ngx_realtime_loc_conf_t *conf)
-{
-    return conf->echo == NGX_REALTIME_ECHO_ENGINE ? &ngx_realtime_echo_engine
-        : conf->echo == NGX_REALTIME_ECHO_SOCKET  ? &ngx_realtime_echo_socket
-                                                  : &ngx_realtime_socketio;
-}
-
-
 static json_t *
 ngx_realtime_move_str(rt_str_t s)
 {

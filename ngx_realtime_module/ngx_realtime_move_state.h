@@ -6,9 +6,6 @@
 #include "ngx_realtime.h"
 #include "ngx_realtime_session.h"
 
-/* What a location's Engine.IO sessions speak. */
-const ngx_realtime_protocol_t *ngx_realtime_move_protocol(ngx_realtime_loc_conf_t *conf);
-
 /* Who it is, where it listens, what its protocol remembers. NULL: no memory. */
 json_t *ngx_realtime_move_export(ngx_realtime_session_t *s);
 

@@ -3,6 +3,7 @@
 #include "ngx_realtime_polling.h"
 #include "ngx_realtime_engine.h"
 #include "ngx_realtime_http.h"
+#include "ngx_realtime_probe.h"
 #include "ngx_realtime_relay.h"
 
 #include <rt/rt_eio.h>
@@ -64,7 +65,7 @@ ngx_realtime_polling_close(ngx_realtime_session_t *s)
     ngx_str_t text;
 
     if (s->polling->probe != NULL) {
-        ngx_realtime_engine_probe_close(s->polling->probe);
+        ngx_realtime_probe_drop(s->polling->probe, "session ended");
         s->polling->probe = NULL;
     }
 
