@@ -25,14 +25,16 @@ typedef enum {
 
 /* http{}: one per nginx */
 typedef struct {
-    ngx_str_t          store; /* "sqlite:PATH" or "mongodb://…" */
-    ngx_str_t          bus_dir;
-    ngx_uint_t         threads;
-    ngx_thread_pool_t *thread_pool;
-    ngx_shm_zone_t    *zone;        /* counters over all workers, see ngx_realtime_limits.c */
-    ngx_uint_t         used;        /* some location has realtime or realtime_api on */
-    u_char             sid_key[32]; /* authenticates session ids between workers of a cluster */
-    unsigned           sid_key_set:1;
+    ngx_str_t                         store; /* "sqlite:PATH" or "mongodb://…" */
+    struct ngx_realtime_redis_conf_s *redis; /* NULL: one host, without Redis */
+    ngx_str_t                         bus_dir;
+    ngx_uint_t                        threads;
+    ngx_thread_pool_t                *thread_pool;
+    ngx_shm_zone_t *zone;        /* counters over all workers, see ngx_realtime_limits.c */
+    ngx_uint_t      used;        /* some location has realtime or realtime_api on */
+    u_char          sid_key[32]; /* authenticates session ids between workers of a cluster */
+    unsigned        sid_key_set:1;
+    unsigned        redis_set:1; /* the directive was given */
 } ngx_realtime_main_conf_t;
 
 /* Inherited by server{} and location{} where the directive allows it. */

@@ -12,6 +12,8 @@ typedef uint64_t ngx_realtime_worker_id_t;
 
 typedef struct ngx_realtime_bus_s ngx_realtime_bus_t;
 
+struct ngx_realtime_redis_conf_s; /* ngx_realtime_redis.h */
+
 /* What the worker wants to hear. Bytes are only valid during the call. */
 typedef struct {
     /* an event that another worker published on a channel that we subscribe */
@@ -47,8 +49,9 @@ typedef void (*ngx_realtime_bus_subscribed_pt)(void *data);
 typedef struct ngx_realtime_bus_wait_s ngx_realtime_bus_wait_t;
 
 typedef struct {
-    /* Counted: n subscribes need n unsubscribes. *wait (may be NULL) lets the caller cancel the
-     * notice; it is valid until the notice was given. NGX_ERROR: no memory. */
+    /* Counted: n subscribes need n unsubscribes. done may be NULL: no notice. *wait (may be NULL)
+     * lets the caller cancel the notice; it is valid until the notice was given. NGX_ERROR: no
+     * memory. */
     ngx_int_t (*subscribe)(ngx_realtime_bus_t *bus, ngx_str_t *channel,
         ngx_realtime_bus_subscribed_pt done, void *data, ngx_realtime_bus_wait_t **wait);
     void (*unsubscribe)(ngx_realtime_bus_t *bus, ngx_str_t *channel);
@@ -69,8 +72,12 @@ typedef struct {
 
     void (*cancel)(ngx_realtime_bus_t *bus, ngx_realtime_bus_wait_t *wait);
 
-    /* How many other workers are connected, both ways. */
+    /* How many other workers are known to hear us. Where hosts come unannounced (Redis) at least 1:
+     * there is always somebody to publish for. */
     ngx_uint_t (*peers)(ngx_realtime_bus_t *bus);
+
+    /* 1 when everything that the bus goes by is there. 0: hosts do not hear each other now. */
+    ngx_uint_t (*up)(ngx_realtime_bus_t *bus);
 
     /* In exit_process: says goodbye, so that the others know of no gap, and frees everything. Waits
      * are dropped without a call. Not from inside a callback of the bus. */
@@ -95,5 +102,23 @@ ngx_int_t ngx_realtime_bus_local_check(ngx_conf_t *cf, ngx_str_t *dir);
  * on_worker_lost only for workers that were met. NULL: logged. */
 ngx_realtime_bus_t *ngx_realtime_bus_local_create(ngx_cycle_t *cycle, ngx_str_t *dir,
     ngx_realtime_worker_id_t self, size_t queue_max, const ngx_realtime_bus_handlers_t *handlers);
+
+
+/* The bus between hosts alone (ngx_realtime_bus_redis.h tells how it works): what comes from
+ * workers with the same `host` is dropped, since the local bus brings it. Never fails because Redis
+ * is away: until it is there subscriptions count as confirmed, and what is published is missed and
+ * told as a gap later. In init_process; handlers as for the local bus. NULL: no memory. */
+ngx_realtime_bus_t *ngx_realtime_bus_redis_create(ngx_cycle_t *cycle,
+    const struct ngx_realtime_redis_conf_s *conf, uint64_t host, ngx_realtime_worker_id_t self,
+    const ngx_realtime_bus_handlers_t *handlers);
+
+/* A worker of our host is gone: its silence would tell the other hosts later. */
+void ngx_realtime_bus_redis_tell_lost(ngx_realtime_bus_t *bus, ngx_realtime_worker_id_t worker);
+
+/* Both: the local bus for workers of this host, Redis for those of others. Parameters as theirs;
+ * NULL: logged. */
+ngx_realtime_bus_t *ngx_realtime_bus_cluster_create(ngx_cycle_t *cycle, ngx_str_t *dir,
+    const struct ngx_realtime_redis_conf_s *conf, ngx_realtime_worker_id_t self, size_t queue_max,
+    const ngx_realtime_bus_handlers_t *handlers);
 
 #endif

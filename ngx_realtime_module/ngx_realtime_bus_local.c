@@ -20,6 +20,7 @@ static ngx_int_t ngx_realtime_local_send(ngx_realtime_bus_t *bus, ngx_realtime_w
     ngx_str_t *payload);
 
 static ngx_uint_t ngx_realtime_local_peers(ngx_realtime_bus_t *bus);
+static ngx_uint_t ngx_realtime_local_up(ngx_realtime_bus_t *bus);
 static void       ngx_realtime_local_close(ngx_realtime_bus_t *bus);
 static void       ngx_realtime_local_turn(ngx_event_t *ev);
 
@@ -35,6 +36,7 @@ static const ngx_realtime_bus_methods_t ngx_realtime_local_methods = {
     ngx_realtime_local_request,
     ngx_realtime_local_cancel,
     ngx_realtime_local_peers,
+    ngx_realtime_local_up,
     ngx_realtime_local_close,
 };
 
@@ -346,4 +348,11 @@ ngx_realtime_local_peers(ngx_realtime_bus_t *bus)
     }
 
     return n;
+}
+
+
+static ngx_uint_t
+ngx_realtime_local_up(ngx_realtime_bus_t *bus)
+{
+    return 1;
 }

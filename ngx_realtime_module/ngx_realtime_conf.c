@@ -1,6 +1,7 @@
 /* Directives that need more than nginx's own slot functions, and what is derived from them. */
 
 #include "ngx_realtime_conf.h"
+#include "ngx_realtime_redis.h"
 
 #include <rt/rt_text.h>
 
@@ -9,7 +10,6 @@
 
 extern ngx_module_t ngx_thread_pool_module;
 
-static ngx_int_t ngx_realtime_conf_env(ngx_conf_t *cf, const char *name, ngx_str_t *value);
 static char     *ngx_realtime_conf_paths(ngx_conf_t *cf, ngx_realtime_main_conf_t *mcf);
 static ngx_int_t ngx_realtime_conf_path(ngx_conf_t *cf, ngx_str_t *path, u_char *start,
     u_char *end);
@@ -277,9 +277,7 @@ ngx_realtime_conf_threads(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* The value is read now and kept, and the name joins nginx's env list: after USR2 the new binary
- * sees only what the list names. */
-static ngx_int_t
+ngx_int_t
 ngx_realtime_conf_env(ngx_conf_t *cf, const char *name, ngx_str_t *value)
 {
     char            *text;
@@ -335,6 +333,10 @@ ngx_realtime_conf_init_main(ngx_conf_t *cf, ngx_realtime_main_conf_t *mcf)
 
     if (mcf->threads == NGX_CONF_UNSET_UINT) {
         mcf->threads = 8;
+    }
+
+    if (ngx_realtime_conf_redis_environment(cf, mcf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
     }
 
     if (mcf->store.data != NULL) {
@@ -480,6 +482,10 @@ ngx_realtime_conf_pool(ngx_conf_t *cf, ngx_realtime_main_conf_t *mcf)
     }
 
     mcf->thread_pool = ngx_thread_pool_add(cf, &arg[1]);
+
+    if (mcf->redis != NULL) {
+        mcf->redis->thread_pool = mcf->thread_pool;
+    }
 
     return mcf->thread_pool ? NGX_CONF_OK : NGX_CONF_ERROR;
 }

@@ -6,6 +6,7 @@
 #include "ngx_realtime.h"
 
 char *ngx_realtime_conf_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_realtime_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_realtime_conf_threads(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_realtime_conf_secret(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_realtime_conf_namespace(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -14,6 +15,13 @@ char *ngx_realtime_conf_rate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_realtime_conf_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_realtime_conf_positive_msec(ngx_conf_t *cf, void *post, void *data);
 char *ngx_realtime_conf_positive_size(ngx_conf_t *cf, void *post, void *data);
+
+/* The value of an environment variable, empty when there is none; NUL terminated. It is kept, and
+ * the name joins nginx's env list: after USR2 the new binary sees only what the list names. */
+ngx_int_t ngx_realtime_conf_env(ngx_conf_t *cf, const char *name, ngx_str_t *value);
+
+/* REDIS_HOST, REDIS_PORT and REDIS_PASSWORD, where the directive is not given. */
+char *ngx_realtime_conf_redis_environment(ngx_conf_t *cf, ngx_realtime_main_conf_t *mcf);
 
 /* Fills what http{} left open from the environment and the defaults. */
 char *ngx_realtime_conf_init_main(ngx_conf_t *cf, ngx_realtime_main_conf_t *mcf);

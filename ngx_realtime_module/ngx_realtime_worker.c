@@ -96,8 +96,10 @@ ngx_realtime_worker_init(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
-    worker->bus = ngx_realtime_bus_local_create(cycle, &mcf->bus_dir, worker->id,
-        NGX_REALTIME_BUS_QUEUE, &handlers);
+    worker->bus = mcf->redis ? ngx_realtime_bus_cluster_create(cycle, &mcf->bus_dir, mcf->redis,
+                      worker->id, NGX_REALTIME_BUS_QUEUE, &handlers)
+                             : ngx_realtime_bus_local_create(cycle, &mcf->bus_dir, worker->id,
+                                 NGX_REALTIME_BUS_QUEUE, &handlers);
     if (worker->bus == NULL) {
         return NGX_ERROR;
     }

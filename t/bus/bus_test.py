@@ -19,7 +19,7 @@ import zlib
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from harness import BUSY, DECLINED, SLOW, Node, NotStarted, meet, sockets, wait_for
+from harness import BUSY, DECLINED, SLOW, Node, NotStarted, main, meet, sockets, wait_for
 
 
 class BusCase(unittest.TestCase):
@@ -553,36 +553,5 @@ class Limits(BusCase):
             self.assertEqual(b'too long' in r.stderr, not fine)
 
 
-class Tap(unittest.TestResult):
-    """What prove reads: a line a test, the reason of a failure as comments."""
-
-    def say(self, word, test, note=''):
-        print('%s %d - %s%s' % (word, self.testsRun, test.id().replace('__main__.', ''), note),
-              flush=True)
-
-    def blame(self, test, err):
-        for line in self._exc_info_to_string(err, test).splitlines():
-            print('#', line)
-        self.say('not ok', test)
-
-    def addSuccess(self, test):
-        self.say('ok', test)
-
-    def addSkip(self, test, reason):
-        self.say('ok', test, ' # skip ' + reason)
-
-    def addFailure(self, test, err):
-        super().addFailure(test, err)
-        self.blame(test, err)
-
-    addError = addFailure
-
-
 if __name__ == '__main__':
-    if os.environ.get('BUS_TEST_TAP'):
-        suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules['__main__'])
-        print('1..%d' % suite.countTestCases(), flush=True)
-        result = Tap()
-        suite.run(result)
-        sys.exit(not result.wasSuccessful())
-    unittest.main()
+    main()

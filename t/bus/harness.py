@@ -9,8 +9,10 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
+import unittest
 
 MODULE = os.environ.get('BUS_TEST_MODULE', 'build/bus_test/ngx_http_realtime_module.so')
 NGINX = os.environ.get('NGINX_BINARY', 'nginx')
@@ -34,7 +36,7 @@ http {
     access_log off;
     client_body_temp_path %(dir)s/body; proxy_temp_path %(dir)s/proxy;
     fastcgi_temp_path %(dir)s/fastcgi; uwsgi_temp_path %(dir)s/uwsgi; scgi_temp_path %(dir)s/scgi;
-    bus_test %(bus)s %(queue)s;
+    bus_test %(bus)s %(queue)s %(redis)s;
     keepalive_timeout 0;
     server {
         listen 127.0.0.1:%(port)d%(reuseport)s;
@@ -72,7 +74,7 @@ class Node:
     """One nginx; with one worker unless said otherwise, so that each request has a known worker."""
 
     def __init__(self, bus, workers=1, queue='4m', master='on', extra='', events='',
-                 connections=256):
+                 connections=256, redis=''):
         self.dir = tempfile.mkdtemp(prefix='bus-node-')
         self.port = free_port()
         self.bus = bus
@@ -80,7 +82,7 @@ class Node:
             load='' if MODULE == 'static' else 'load_module %s;' % os.path.abspath(MODULE),
             user='user root;' if os.getuid() == 0 else '', master=master, workers=workers,
             dir=self.dir, bus=bus, queue=queue, port=self.port, extra=extra, events=events,
-            connections=connections, reuseport=' reuseport' if workers > 1 else '')
+            connections=connections, redis=redis, reuseport=' reuseport' if workers > 1 else '')
         with open(self.dir + '/nginx.conf', 'w') as f:
             f.write(CONF % self.args)
         with open(self.dir + '/stderr', 'w') as stderr:
@@ -148,6 +150,49 @@ class Node:
         return bad
 
 
+class Redis:
+    """A real redis-server on a port of its own."""
+
+    def __init__(self, *args, port=None, tls_dir=None):
+        self.dir = tempfile.mkdtemp(prefix='bus-redis-')
+        self.port = port or free_port()
+        self.args = list(args)
+        self.tls_dir = tls_dir
+        self.start()
+
+    def start(self):
+        listen = ['--port', str(self.port)]
+        if self.tls_dir:
+            listen = ['--port', '0', '--tls-port', str(self.port), '--tls-auth-clients', 'no',
+                      '--tls-cert-file', self.tls_dir + '/cert.pem',
+                      '--tls-key-file', self.tls_dir + '/key.pem',
+                      '--tls-ca-cert-file', self.tls_dir + '/cert.pem']
+        self.process = subprocess.Popen(
+            ['redis-server', '--bind', '127.0.0.1', '--save', '', '--dir', self.dir,
+             '--loglevel', 'warning'] + listen + self.args, stdout=subprocess.DEVNULL)
+        wait_for(self.answers, 10, 'redis-server did not start')
+
+    def answers(self):
+        socket.create_connection(('127.0.0.1', self.port), 1).close()
+        return True
+
+    def cli(self, *args):
+        return subprocess.run(['redis-cli', '-p', str(self.port), *args], capture_output=True,
+                              text=True, check=True).stdout
+
+    def signal(self, number):
+        self.process.send_signal(number)
+        if number == signal.SIGKILL:
+            self.process.wait()
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.kill()
+            self.process.wait()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
 def sockets(bus):
     return sorted(f for f in os.listdir(bus) if f.endswith('.sock'))
 
@@ -155,3 +200,38 @@ def sockets(bus):
 def meet(nodes):
     """Waits until every worker is connected with all others, both ways."""
     wait_for(lambda: all(n.info()['peers'] == len(nodes) - 1 for n in nodes), 10, 'mesh')
+
+
+class Tap(unittest.TestResult):
+    """What prove reads: a line a test, the reason of a failure as comments."""
+
+    def say(self, word, test, note=''):
+        print('%s %d - %s%s' % (word, self.testsRun, test.id().replace('__main__.', ''), note),
+              flush=True)
+
+    def blame(self, test, err):
+        for line in self._exc_info_to_string(err, test).splitlines():
+            print('#', line)
+        self.say('not ok', test)
+
+    def addSuccess(self, test):
+        self.say('ok', test)
+
+    def addSkip(self, test, reason):
+        self.say('ok', test, ' # skip ' + reason)
+
+    def addFailure(self, test, err):
+        super().addFailure(test, err)
+        self.blame(test, err)
+
+    addError = addFailure
+
+
+def main():
+    if os.environ.get('BUS_TEST_TAP'):
+        suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules['__main__'])
+        print('1..%d' % suite.countTestCases(), flush=True)
+        result = Tap()
+        suite.run(result)
+        sys.exit(not result.wasSuccessful())
+    unittest.main()

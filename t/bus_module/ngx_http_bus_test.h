@@ -5,11 +5,13 @@
 
 #include "ngx_realtime.h"
 #include "ngx_realtime_limits.h"
+#include "ngx_realtime_redis.h"
 
 typedef struct {
-    ngx_realtime_main_conf_t realtime;
-    ngx_str_t                dir;
-    size_t                   queue;
+    ngx_realtime_main_conf_t  realtime;
+    ngx_str_t                 dir;
+    size_t                    queue;
+    ngx_realtime_redis_conf_t redis; /* host.len 0: the local bus alone */
 } ngx_http_bus_test_conf_t;
 
 /* What was heard, one JSON object each, separated by commas. */

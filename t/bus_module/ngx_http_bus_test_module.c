@@ -1,6 +1,6 @@
-/* Test module: `bus_test DIR QUEUE` in http{} makes a bus in every worker, `bus_test_ops` in a
- * location drives it. It stands in for the real module under the real module's symbol, so that bus
- * and limits are linked as they are. */
+/* Test module: `bus_test DIR QUEUE [HOST PORT [PASSWORD [CA]]]` in http{} makes a bus in every
+ * worker, `bus_test_ops` in a location drives it. It stands in for the real module under the real
+ * module's symbol, so that bus and limits are linked as they are. */
 
 #include "ngx_http_bus_test.h"
 
@@ -21,7 +21,7 @@ static ngx_realtime_worker_t ngx_http_bus_test_worker;
 
 static ngx_command_t ngx_http_bus_test_commands[] = {
 
-    {ngx_string("bus_test"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE2, ngx_http_bus_test,
+    {ngx_string("bus_test"), NGX_HTTP_MAIN_CONF | NGX_CONF_2MORE, ngx_http_bus_test,
         NGX_HTTP_MAIN_CONF_OFFSET, 0, NULL},
 
     {ngx_string("bus_test_ops"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS, ngx_http_bus_test_ops,
@@ -59,7 +59,25 @@ ngx_http_bus_test(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    return NGX_CONF_OK;
+    if (cf->args->nelts < 5) {
+        return NGX_CONF_OK;
+    }
+
+    bcf->redis.host = value[3];
+    bcf->redis.port = (in_port_t) ngx_atoi(value[4].data, value[4].len);
+    bcf->redis.thread_pool = ngx_thread_pool_add(cf, NULL);
+
+    if (cf->args->nelts > 5) {
+        bcf->redis.password = value[5];
+    }
+
+    if (cf->args->nelts > 6
+        && ngx_realtime_redis_tls_configure(cf, &bcf->redis, &value[6], 1) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    return bcf->redis.thread_pool ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 
@@ -217,8 +235,10 @@ ngx_http_bus_test_init_process(ngx_cycle_t *cycle)
     handlers.on_gap = ngx_http_bus_test_on_gap;
     handlers.data = NULL;
 
-    worker->bus =
-        ngx_realtime_bus_local_create(cycle, &bcf->dir, worker->id, bcf->queue, &handlers);
+    worker->bus = bcf->redis.host.len
+        ? ngx_realtime_bus_cluster_create(cycle, &bcf->dir, &bcf->redis, worker->id, bcf->queue,
+            &handlers)
+        : ngx_realtime_bus_local_create(cycle, &bcf->dir, worker->id, bcf->queue, &handlers);
 
     if (worker->bus == NULL || ngx_realtime_limits_init(worker) != NGX_OK) {
         return NGX_ERROR;

@@ -96,9 +96,10 @@ ngx_http_bus_test_info(ngx_http_request_t *r, ngx_realtime_bus_t *bus)
 
     p = ngx_snprintf(text, sizeof(text),
         "{\"id\":\"%016xL\",\"pid\":%P,\"peers\":%ui,\"gaps\":%ui,\"lost\":%ui,"
-        "\"heard\":%ui,\"connections\":%ui}",
+        "\"heard\":%ui,\"connections\":%ui,\"up\":%ui}",
         (int64_t) bus->self, ngx_pid, bus->methods->peers(bus), ngx_http_bus_test_log.gaps,
-        ngx_http_bus_test_log.lost, ngx_http_bus_test_log.heard, ngx_realtime_limits_connections());
+        ngx_http_bus_test_log.lost, ngx_http_bus_test_log.heard, ngx_realtime_limits_connections(),
+        bus->methods->up(bus));
 
     return ngx_http_bus_test_answer(r, NGX_HTTP_OK, text, (size_t) (p - text));
 }
@@ -187,17 +188,31 @@ static ngx_int_t
 ngx_http_bus_test_send(ngx_http_request_t *r, ngx_realtime_bus_t *bus)
 {
     char      hex[17];
+    ngx_int_t i, n, rc, first;
     ngx_str_t to, payload;
 
     to = ngx_http_bus_test_arg(r, "to");
 
-    if (to.len != 16 || ngx_http_bus_test_payload(r, 0, &payload) != NGX_OK) {
+    if (to.len != 16) {
         return NGX_HTTP_BAD_REQUEST;
     }
 
     (void) ngx_cpystrn((u_char *) hex, to.data, sizeof(hex));
 
-    return ngx_http_bus_test_result(r, bus->methods->send(bus, strtoull(hex, NULL, 16), &payload));
+    n = ngx_http_bus_test_int(r, "n", 1);
+    first = ngx_http_bus_test_int(r, "first", 0);
+    rc = NGX_OK;
+
+    for (i = first; i < first + n && rc == NGX_OK; i++) {
+        if (ngx_http_bus_test_payload(r, i, &payload) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        rc = bus->methods->send(bus, strtoull(hex, NULL, 16), &payload);
+        ngx_pfree(r->pool, payload.data);
+    }
+
+    return ngx_http_bus_test_result(r, rc);
 }
 
 
