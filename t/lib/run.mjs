@@ -2,7 +2,8 @@
 //
 //   t/run [-j N] [-v] [name …]     name: part of a file's path; none: all
 //
-// Files that load the machine (names from 70 on) run alone, after the others.
+// Files that load the machine (names from 70 on) run alone, after the others. With REDIS=yes in the
+// environment there is a Redis, and every server of t/e2e is told to use it.
 
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
@@ -113,6 +114,13 @@ async function pool(files, jobs, each)
 async function main()
 {
     const o = options(process.argv.slice(2));
+    let redis;
+    if (process.env.REDIS === 'yes') {
+        const { Redis } = await import('../e2e/lib/redis.mjs');
+        redis = await new Redis().start();
+        process.env.REDIS_TEST_PORT = String(redis.port);
+    }
+
     const files = [...list('.', '.t'), ...list('e2e', '.test.mjs')]
         .filter((f) => o.names.length === 0 || o.names.some((n) => f.includes(n)));
     if (files.length === 0) {
@@ -140,6 +148,7 @@ async function main()
         console.log(`failed: ${red.join(' ')}`);
     }
     console.log(`${sum('passed')} passed, ${sum('failed')} failed, ${sum('skipped')} skipped`);
+    await redis?.stop();
     process.exit(red.length ? 1 : 0);
 }
 

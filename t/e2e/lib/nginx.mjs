@@ -125,7 +125,7 @@ export class Server
     // options: workers, main, events, http, server, locations (texts of configuration that are
     // put there; locations replaces the default ones), realtime (directives inside the default
     // realtime locations), secret, env, keepStore (directory of an earlier one), tls, http2,
-    // daemon (a binary upgrade needs it), allowLog (regular expressions of bad lines that this test brings about itself)
+    // redis (null: none, even where t/run has one), port (a fixed one), daemon (a binary upgrade needs it), allowLog (regular expressions of bad lines that this test brings about itself)
     constructor(options = {})
     {
         this.options = options;
@@ -145,7 +145,7 @@ export class Server
         this.user = workerUser();
         this.data = this.mkdir('data', 0o700);
         this.mkdir('tmp', 0o700);
-        this.port = await freePort();
+        this.port = this.options.port || await freePort();
         this.url = `http://127.0.0.1:${this.port}`;
         if (this.options.tls) {
             this.tlsPort = await freePort();
@@ -219,6 +219,7 @@ http {
     uwsgi_temp_path ${this.dir}/tmp/uwsgi;
     scgi_temp_path ${this.dir}/tmp/scgi;
     ${store}
+    ${this.redisConf()}
     ${secret}
     ${o.http || ''}
     server {
@@ -230,6 +231,18 @@ http {
     }
 }
 `;
+    }
+
+    // With REDIS_TEST_PORT (t/run starts one with REDIS=yes) every server is a host of its own
+    // cluster: a database each, since that is part of the channels' names.
+    redisConf()
+    {
+        const port = process.env.REDIS_TEST_PORT;
+        if (!port || this.options.redis === null || this.options.store === null) {
+            return '';
+        }
+        this.redisDb ??= Math.floor(Math.random() * 16384);
+        return `realtime_redis 127.0.0.1:${port} db=${this.options.redisDb ?? this.redisDb};`;
     }
 
     args(more = [])

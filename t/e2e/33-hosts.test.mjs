@@ -1,0 +1,108 @@
+// Two nginx as two hosts of one cluster, behind an nginx that deals requests out in turn.
+
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+
+import { connect, DEFAULT, POLLING, WEBSOCKET } from './lib/chat.mjs';
+import { useCluster } from './lib/cluster.mjs';
+import { api, createRoom } from './lib/http.mjs';
+import { sleep, SLOW, until } from './lib/nginx.mjs';
+import { customer, staff } from './lib/token.mjs';
+
+for (const workers of [1, 2]) {
+    describe(`two hosts of ${workers} workers`, () => {
+        const cluster = useCluster({ workers });
+
+        it('members on different hosts hear each other, each message once and in order', async () => {
+            const [first, second] = cluster.hosts;
+            const zoe = customer();
+            const roomId = await createRoom(cluster, zoe);
+            const a = await connect(first, zoe, WEBSOCKET);
+            const b = await connect(second, staff(), WEBSOCKET);
+            for (const c of [a, b]) {
+                assert.equal((await c.ask('chat:join-room', { roomId })).success, true);
+            }
+            for (let i = 1; i <= 40; i += 1) {
+                const r = await [a, b][i % 2].ask('chat:send-message', { roomId, content: `m${i}` });
+                assert.equal(r.seq, i, JSON.stringify(r));
+            }
+            for (const c of [a, b]) {
+                await until('all 40', () => c.all('chat:new-message').length >= 40);
+                await sleep(100);
+                assert.deepEqual(c.all('chat:new-message').map((m) => m.seq),
+                    Array.from({ length: 40 }, (_, i) => i + 1));
+            }
+            a.close();
+            b.close();
+        });
+
+        it('typing, joined, left and read cross, once per person', async () => {
+            const [first, second] = cluster.hosts;
+            const zoe = customer();
+            const sam = staff();
+            const roomId = await createRoom(cluster, zoe);
+            const a = await connect(first, zoe);
+            await a.ask('chat:join-room', { roomId });
+            const b = await connect(second, sam);
+            await b.ask('chat:join-room', { roomId });
+            assert.equal((await a.next('chat:user-joined')).userId, sam.id);
+            const b2 = await connect(first, sam);     // another device of the same person
+            await b2.ask('chat:join-room', { roomId });
+            b.emit('chat:typing', { roomId, isTyping: true });
+            assert.equal((await a.next('chat:user-typing')).isTyping, true);
+            const sent = await a.ask('chat:send-message', { roomId, content: 'hello' });
+            await b.next('chat:new-message');
+            await b.ask('chat:read-messages', { roomId });
+            assert.deepEqual((await a.next('chat:messages-read')).messageIds, [sent.messageId]);
+            b.close();
+            await sleep(400);
+            assert.equal(a.all('chat:user-left').length, 0, 'the other device is still there');
+            b2.close();
+            assert.equal((await a.next('chat:user-left')).userId, sam.id);
+            await sleep(200);
+            assert.equal(a.all('chat:user-joined').length, 1);
+            assert.equal(b.all('chat:user-typing').length, 0, 'not to the person who types');
+            a.close();
+        });
+
+        it('a message by REST on one host reaches members on the other', async () => {
+            const [first, second] = cluster.hosts;
+            const zoe = customer();
+            const roomId = await createRoom(first, zoe);
+            const b = await connect(second, staff());
+            await b.ask('chat:join-room', { roomId });
+            const r = await api(first, zoe).post(`/chat/rooms/${roomId}/messages`, { content: 'by REST' });
+            assert.equal(r.status, 201, r.text);
+            assert.equal((await b.next('chat:new-message')).content, 'by REST');
+            assert.equal((await b.next('chat:room-updated', (u) => u.roomId === roomId)).roomId, roomId);
+            b.close();
+        });
+
+        for (const [name, options] of [['polling', POLLING], ['upgrade', DEFAULT], ['websocket', WEBSOCKET]]) {
+            it(`${name} clients need no affinity`, { timeout: 60000 * SLOW }, async () => {
+                const people = [];
+                const zoe = customer();
+                const roomId = await createRoom(cluster, zoe);
+                for (let i = 0; i < 12; i += 1) {
+                    const c = await connect(cluster, i ? staff() : zoe, options);
+                    assert.equal((await c.ask('chat:join-room', { roomId })).success, true);
+                    people.push(c);
+                }
+                if (name === 'upgrade') {
+                    await until('all have upgraded', () => people.every((p) => p.transport === 'websocket'));
+                }
+                for (let i = 0; i < 24; i += 1) {
+                    const r = await people[i % 12].ask('chat:send-message', { roomId, content: `m${i}` });
+                    assert.equal(r.success, true, JSON.stringify(r));
+                }
+                for (const p of people) {
+                    await until('24 messages', () => p.all('chat:new-message').length >= 24, 10000 * SLOW);
+                    assert.deepEqual(p.all('chat:new-message').map((m) => m.seq),
+                        Array.from({ length: 24 }, (_, i) => i + 1));
+                    assert.deepEqual(p.all('$disconnect'), []);
+                    p.close();
+                }
+            });
+        }
+    });
+}
