@@ -119,6 +119,9 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/cflags | $(BUILD_ID)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(RT_CFLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
+# by this name: dependency files give another one, whose age make would look at too early
+$(patsubst %.c,$(BUILD)/obj/%.o,$(shell grep -l 'rt_build_id\.h' $(CORE_SRCS))): $(BUILD_ID)
+
 $(BUILD)/cflags: FORCE
 	$(call write_if_changed,$(CC) $(RT_CFLAGS) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS))
 

@@ -68,6 +68,7 @@ typedef struct {
     ngx_log_t                *log;
     ngx_realtime_main_conf_t *conf;
     ngx_realtime_worker_id_t  id;
+    uint64_t                  host; /* this bus directory on this running system */
     ngx_realtime_bus_t       *bus;
     rt_core_t                *core;
     ngx_uint_t                tasks;     /* calls out in the thread pool or waiting for it */

@@ -11,6 +11,7 @@
 #include "ngx_realtime_limits.h"
 #include "ngx_realtime_move.h"
 #include "ngx_realtime_people.h"
+#include "ngx_realtime_presence.h"
 
 #include <rt/rt_text.h>
 
@@ -195,6 +196,7 @@ ngx_realtime_asks_connected(ngx_realtime_session_t *s)
         ngx_realtime_hub_enter(m, 0);
     }
 
+    ngx_realtime_presence_up(s);
     ngx_realtime_session_arm(s);
     ngx_realtime_asks_run(s);
 }
@@ -231,6 +233,7 @@ ngx_realtime_asks_leave(ngx_realtime_session_t *s)
     }
 
     ngx_realtime_asks_clear(s);
+    ngx_realtime_presence_down(s);
 
     if (s->user_counted) {
         ngx_realtime_limits_user_remove(s->identity->business_id, s->identity->user_id);

@@ -30,6 +30,9 @@ typedef struct {
     /* a worker is gone (its process, its host or the way to it): what was sent to it may be lost */
     void (*on_worker_lost)(void *data, ngx_realtime_worker_id_t worker);
 
+    /* a worker of another host is heard of for the first time, or again after it was lost */
+    void (*on_worker_met)(void *data, ngx_realtime_worker_id_t worker);
+
     /* events may have been lost (queue dropped, connection broken and made again, a worker that
      * ended without a goodbye): every ordered channel is to be healed from the store */
     void (*on_gap)(void *data);
@@ -94,6 +97,11 @@ struct ngx_realtime_bus_s {
 /* Checks at configuration that the sockets' paths in dir will fit. NGX_ERROR: logged. */
 ngx_int_t ngx_realtime_bus_local_check(ngx_conf_t *cf, ngx_str_t *dir);
 
+/* What tells one host from another: a bus directory (made by nginx) on a running system. Two
+ * containers may have the same path, and two machines cloned from one image the same inode.
+ * NGX_ERROR: logged. */
+ngx_int_t ngx_realtime_bus_host(ngx_str_t *dir, uint64_t *host, ngx_log_t *log);
+
 /* Unix sockets in `dir` (made by nginx at start, mode 0700, the workers' user): binds
  * <dir>/<id>.sock, dials every other worker it finds there, unlinks sockets that nobody listens
  * on. In init_process. queue_max: unsent bytes per worker, past it the connection is dropped and
@@ -118,7 +126,7 @@ void ngx_realtime_bus_redis_tell_lost(ngx_realtime_bus_t *bus, ngx_realtime_work
 /* Both: the local bus for workers of this host, Redis for those of others. Parameters as theirs;
  * NULL: logged. */
 ngx_realtime_bus_t *ngx_realtime_bus_cluster_create(ngx_cycle_t *cycle, ngx_str_t *dir,
-    const struct ngx_realtime_redis_conf_s *conf, ngx_realtime_worker_id_t self, size_t queue_max,
-    const ngx_realtime_bus_handlers_t *handlers);
+    const struct ngx_realtime_redis_conf_s *conf, uint64_t host, ngx_realtime_worker_id_t self,
+    size_t queue_max, const ngx_realtime_bus_handlers_t *handlers);
 
 #endif

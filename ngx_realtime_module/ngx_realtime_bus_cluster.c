@@ -4,8 +4,6 @@
 #include "ngx_realtime_bus.h"
 #include "ngx_realtime_redis.h"
 
-#include <rt/rt_text.h>
-
 
 #define NGX_REALTIME_CLUSTER_PARTS 2
 #define NGX_REALTIME_CLUSTER_LOCAL 0
@@ -61,8 +59,8 @@ static void ngx_realtime_cluster_on_message(void *data, ngx_realtime_worker_id_t
 static void ngx_realtime_cluster_on_request(void *data, ngx_realtime_worker_id_t from,
     ngx_str_t *channel, ngx_str_t *payload, ngx_str_t *answer, size_t answer_size);
 static void ngx_realtime_cluster_on_worker_lost(void *data, ngx_realtime_worker_id_t worker);
+static void ngx_realtime_cluster_on_worker_met(void *data, ngx_realtime_worker_id_t worker);
 static void ngx_realtime_cluster_on_gap(void *data);
-static ngx_int_t ngx_realtime_cluster_host(ngx_str_t *dir, uint64_t *host, ngx_log_t *log);
 
 
 static const ngx_realtime_bus_methods_t ngx_realtime_cluster_methods = {
@@ -80,10 +78,9 @@ static const ngx_realtime_bus_methods_t ngx_realtime_cluster_methods = {
 
 ngx_realtime_bus_t *
 ngx_realtime_bus_cluster_create(ngx_cycle_t *cycle, ngx_str_t *dir,
-    const ngx_realtime_redis_conf_t *conf, ngx_realtime_worker_id_t self, size_t queue_max,
-    const ngx_realtime_bus_handlers_t *handlers)
+    const ngx_realtime_redis_conf_t *conf, uint64_t host, ngx_realtime_worker_id_t self,
+    size_t queue_max, const ngx_realtime_bus_handlers_t *handlers)
 {
-    uint64_t                    host;
     ngx_realtime_cluster_t     *cluster;
     ngx_realtime_bus_handlers_t local;
 
@@ -102,13 +99,9 @@ ngx_realtime_bus_cluster_create(ngx_cycle_t *cycle, ngx_str_t *dir,
     local.on_message = ngx_realtime_cluster_on_message;
     local.on_request = ngx_realtime_cluster_on_request;
     local.on_worker_lost = ngx_realtime_cluster_on_worker_lost;
+    local.on_worker_met = ngx_realtime_cluster_on_worker_met;
     local.on_gap = ngx_realtime_cluster_on_gap;
     local.data = cluster;
-
-    if (ngx_realtime_cluster_host(dir, &host, cycle->log) != NGX_OK) {
-        ngx_free(cluster);
-        return NULL;
-    }
 
     cluster->parts[NGX_REALTIME_CLUSTER_REDIS] =
         ngx_realtime_bus_redis_create(cycle, conf, host, self, handlers);
@@ -129,50 +122,6 @@ ngx_realtime_bus_cluster_create(ngx_cycle_t *cycle, ngx_str_t *dir,
     }
 
     return &cluster->bus;
-}
-
-
-/* A host is a bus directory on a running system: two containers may have the same path, and two
- * machines cloned from one image the same inode. */
-static ngx_int_t
-ngx_realtime_cluster_host(ngx_str_t *dir, uint64_t *host, ngx_log_t *log)
-{
-    size_t          len;
-    ssize_t         n;
-    u_char          text[256];
-    uint8_t         digest[RT_SHA256_LEN];
-    ngx_fd_t        fd;
-    ngx_file_info_t info;
-
-    if (ngx_file_info(dir->data, &info) == NGX_FILE_ERROR) {
-        ngx_log_error(NGX_LOG_EMERG, log, ngx_errno, ngx_file_info_n " \"%V\" failed", dir);
-        return NGX_ERROR;
-    }
-
-    len = 0;
-    fd = ngx_open_file("/proc/sys/kernel/random/boot_id", NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
-
-    if (fd != NGX_INVALID_FILE) {
-        n = ngx_read_fd(fd, text, 64);
-        len = n > 0 ? (size_t) n : 0;
-        (void) ngx_close_file(fd);
-    }
-
-    if (len == 0 && gethostname((char *) text, 64) == 0) {
-        len = strnlen((char *) text, 64);
-    }
-
-    len = ngx_snprintf(text + len, sizeof(text) - len, "%uL:%uL", (uint64_t) info.st_dev,
-              (uint64_t) info.st_ino)
-        - text;
-
-    if (rt_sha256(digest, (rt_str_t){(char *) text, len}) != RT_OK) {
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(host, digest, sizeof(uint64_t));
-
-    return NGX_OK;
 }
 
 
@@ -505,6 +454,15 @@ ngx_realtime_cluster_on_worker_lost(void *data, ngx_realtime_worker_id_t worker)
     ngx_realtime_bus_redis_tell_lost(cluster->parts[NGX_REALTIME_CLUSTER_REDIS], worker);
 
     cluster->bus.handlers.on_worker_lost(cluster->bus.handlers.data, worker);
+}
+
+
+static void
+ngx_realtime_cluster_on_worker_met(void *data, ngx_realtime_worker_id_t worker)
+{
+    ngx_realtime_cluster_t *cluster = data;
+
+    cluster->bus.handlers.on_worker_met(cluster->bus.handlers.data, worker);
 }
 
 

@@ -133,6 +133,7 @@ ngx_realtime_remote_member_seen(ngx_realtime_remote_t *remote,
         member->known = 1;
         ngx_log_error(NGX_LOG_INFO, remote->bus.log, 0,
             "bus: worker %016xL of another host is here", (int64_t) head->from);
+        remote->bus.handlers.on_worker_met(remote->bus.handlers.data, head->from);
     }
 }
 

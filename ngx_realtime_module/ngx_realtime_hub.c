@@ -489,14 +489,20 @@ ngx_realtime_hub_release(ngx_realtime_member_t *m, ngx_uint_t deliver)
 void
 ngx_realtime_hub_emit(const rt_emit_t *emit)
 {
+    ngx_realtime_hub_publish(emit);
+    ngx_realtime_hub_deliver_here(emit);
+}
+
+
+void
+ngx_realtime_hub_deliver_here(const rt_emit_t *emit)
+{
     ngx_str_t               name;
     ngx_realtime_news_t    *news;
     ngx_realtime_channel_t *ch;
 
     name = ngx_realtime_ngx_str(emit->channel);
     ch = ngx_realtime_hub_channel(&name);
-
-    ngx_realtime_hub_publish(emit);
 
     if (ch == NULL) {
         return;
@@ -559,7 +565,7 @@ ngx_realtime_hub_publish(const rt_emit_t *emit)
 
 
 void
-ngx_realtime_hub_on_publish(void *data, ngx_str_t *channel, ngx_str_t *payload)
+ngx_realtime_hub_on_publish(ngx_str_t *channel, ngx_str_t *payload)
 {
     u_char                 *p;
     size_t                  left;
@@ -734,7 +740,7 @@ ngx_realtime_hub_healed(rt_call_t *call, void *data)
 /* Every room may have missed something. Spread, so that thousands of rooms do not ask the store in
  * one instant. */
 void
-ngx_realtime_hub_on_gap(void *data)
+ngx_realtime_hub_on_gap(void)
 {
     ngx_uint_t              i;
     ngx_rbtree_node_t      *node;

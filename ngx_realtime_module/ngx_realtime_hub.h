@@ -67,9 +67,12 @@ int64_t ngx_realtime_hub_user_since(ngx_str_t *name, rt_str_t user_id, ngx_realt
 /* Delivers to this worker's members and publishes to the other workers. */
 void ngx_realtime_hub_emit(const rt_emit_t *emit);
 
+/* Delivers to this worker's members alone: the other workers know it themselves. */
+void ngx_realtime_hub_deliver_here(const rt_emit_t *emit);
+
 /* What the bus brings: see ngx_realtime_bus.h. */
-void ngx_realtime_hub_on_publish(void *data, ngx_str_t *channel, ngx_str_t *payload);
-void ngx_realtime_hub_on_gap(void *data);
+void ngx_realtime_hub_on_publish(ngx_str_t *channel, ngx_str_t *payload);
+void ngx_realtime_hub_on_gap(void);
 
 ngx_int_t ngx_realtime_hub_init(void);
 

@@ -6,6 +6,7 @@
 #include "ngx_realtime_hub.h"
 #include "ngx_realtime_limits.h"
 #include "ngx_realtime_people.h"
+#include "ngx_realtime_presence.h"
 
 #include <rt/rt_text.h>
 
@@ -224,6 +225,10 @@ ngx_realtime_move_finish_import(ngx_realtime_session_t *s, ngx_realtime_ws_t *ws
     }
 
     s->frozen = 0;
+
+    if (s->standing == NGX_REALTIME_CONNECTED) {
+        ngx_realtime_presence_up(s);
+    }
 
     ngx_realtime_session_start(s);
     ngx_realtime_ws_resume(ws);

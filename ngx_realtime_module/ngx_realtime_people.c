@@ -197,8 +197,8 @@ ngx_realtime_people_answer(void *data, ngx_str_t *answer)
 
 
 void
-ngx_realtime_people_on_request(void *data, ngx_realtime_worker_id_t from, ngx_str_t *channel,
-    ngx_str_t *payload, ngx_str_t *answer, size_t answer_size)
+ngx_realtime_people_on_request(ngx_str_t *channel, ngx_str_t *payload, ngx_str_t *answer,
+    size_t answer_size)
 {
     int64_t since;
 

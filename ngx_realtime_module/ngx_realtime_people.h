@@ -21,8 +21,8 @@ void ngx_realtime_people_forget(ngx_realtime_member_t *m);
 void ngx_realtime_people_typing(ngx_realtime_member_t *m, ngx_uint_t typing);
 
 /* The bus asks: is this user in that room here, and since when? See ngx_realtime_bus.h. */
-void ngx_realtime_people_on_request(void *data, ngx_realtime_worker_id_t from, ngx_str_t *channel,
-    ngx_str_t *payload, ngx_str_t *answer, size_t answer_size);
+void ngx_realtime_people_on_request(ngx_str_t *channel, ngx_str_t *payload, ngx_str_t *answer,
+    size_t answer_size);
 
 void ngx_realtime_people_init(void);
 

@@ -210,6 +210,12 @@ ngx_realtime_rest_run(ngx_realtime_rest_t *rest, ngx_str_t *body)
 
     status = ngx_realtime_rest_request(r, &rest->match, body, &request, &error);
 
+    if (status == NGX_HTTP_OK && rest->match.route->here != NULL) {
+        rest->match.route->here(r, rest->identity, request);
+        json_decref(request);
+        return;
+    }
+
     if (status == NGX_HTTP_OK) {
         status = ngx_realtime_http_status(ngx_realtime_rest_post(rest, request, &error));
     }

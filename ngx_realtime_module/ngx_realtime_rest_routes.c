@@ -1,6 +1,7 @@
 /* The routes of the REST API, and how a path finds its line. A new endpoint is a new line. */
 
 #include "ngx_realtime_rest_routes.h"
+#include "ngx_realtime_stats.h"
 
 
 #define ROLE(name) (1u << RT_ROLE_##name)
@@ -53,6 +54,12 @@ static const ngx_realtime_param_t  ngx_realtime_query_business[] = {
     { NULL, 0 }
 };
 
+static const ngx_realtime_param_t  ngx_realtime_query_stats[] = {
+    { "businessId", NGX_REALTIME_PARAM_STRING },
+    { "userId", NGX_REALTIME_PARAM_STRING },
+    { NULL, 0 }
+};
+
 
 #define ROOMS    "/api/chat/rooms"
 #define ROOM     "/api/chat/rooms/:roomId"
@@ -60,19 +67,21 @@ static const ngx_realtime_param_t  ngx_realtime_query_business[] = {
 
 /* Paths with literal parts stand before those that have a parameter in their place. */
 static const ngx_realtime_route_t  ngx_realtime_routes[] = {
-    { NGX_HTTP_POST, ROOMS "/create", MEMBER, "room.create", NULL },
-    { NGX_HTTP_POST, ROOMS "/team", STAFF, "room.team", NULL },
-    { NGX_HTTP_POST, ROOMS "/support", OWNER, "room.support", NULL },
-    { NGX_HTTP_GET, ROOMS, MEMBER, "room.list", ngx_realtime_query_rooms },
-    { NGX_HTTP_GET, ROOM, MEMBER, "room.get", NULL },
-    { NGX_HTTP_PUT, ROOM, STAFF, "room.update", NULL },
-    { NGX_HTTP_PUT, ROOM "/archive", STAFF, "room.archive", NULL },
-    { NGX_HTTP_POST, MESSAGES, MEMBER, "message.send", NULL },
-    { NGX_HTTP_GET, MESSAGES, MEMBER, "message.list", ngx_realtime_query_messages },
-    { NGX_HTTP_PUT, MESSAGES "/read", MEMBER, "message.read", NULL },
+    { NGX_HTTP_POST, ROOMS "/create", MEMBER, "room.create", NULL, NULL },
+    { NGX_HTTP_POST, ROOMS "/team", STAFF, "room.team", NULL, NULL },
+    { NGX_HTTP_POST, ROOMS "/support", OWNER, "room.support", NULL, NULL },
+    { NGX_HTTP_GET, ROOMS, MEMBER, "room.list", ngx_realtime_query_rooms, NULL },
+    { NGX_HTTP_GET, ROOM, MEMBER, "room.get", NULL, NULL },
+    { NGX_HTTP_PUT, ROOM, STAFF, "room.update", NULL, NULL },
+    { NGX_HTTP_PUT, ROOM "/archive", STAFF, "room.archive", NULL, NULL },
+    { NGX_HTTP_POST, MESSAGES, MEMBER, "message.send", NULL, NULL },
+    { NGX_HTTP_GET, MESSAGES, MEMBER, "message.list", ngx_realtime_query_messages, NULL },
+    { NGX_HTTP_PUT, MESSAGES "/read", MEMBER, "message.read", NULL, NULL },
     { NGX_HTTP_GET, "/api/chat/unread-counts", STAFF, "unread.counts",
-      ngx_realtime_query_business },
-    { 0, NULL, 0, NULL, NULL }
+      ngx_realtime_query_business, NULL },
+    { NGX_HTTP_GET, "/api/realtime/stats", STAFF, NULL, ngx_realtime_query_stats,
+      ngx_realtime_stats_rest },
+    { 0, NULL, 0, NULL, NULL, NULL }
 };
 
 /* clang-format on */

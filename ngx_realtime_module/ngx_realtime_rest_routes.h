@@ -21,8 +21,11 @@ typedef struct {
     ngx_uint_t  method; /* NGX_HTTP_GET (HEAD too), _POST, _PUT, _DELETE */
     const char *path;   /* "/api/chat/rooms/:roomId"; a part with ':' becomes a member */
     ngx_uint_t  roles;  /* who may ask at all: a bit for each rt_role_t */
-    const char *op;     /* of rt_op_find() */
+    const char *op;     /* of rt_op_find(); NULL: `here` answers */
     const ngx_realtime_param_t *query; /* up to one without name; NULL: takes none */
+
+    /* takes over the held request, answers now or later; request: what was asked, borrowed */
+    void (*here)(ngx_http_request_t *r, rt_identity_t *identity, json_t *request);
 } ngx_realtime_route_t;
 
 /* Path parameters of one route. */

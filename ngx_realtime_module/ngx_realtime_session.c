@@ -6,6 +6,7 @@
 #include "ngx_realtime_limits.h"
 #include "ngx_realtime_people.h"
 #include "ngx_realtime_polling.h"
+#include "ngx_realtime_presence.h"
 
 #include <rt/rt_text.h>
 
@@ -494,6 +495,8 @@ ngx_realtime_session_end(ngx_realtime_session_t *s, ngx_uint_t told)
             ngx_realtime_people_forget(s->members);
         }
     }
+
+    ngx_realtime_presence_down(s);
 
     if (s->engine) {
         ngx_rbtree_delete(&ngx_realtime_session_tree, &s->node);

@@ -120,6 +120,7 @@ struct ngx_realtime_session_s {
     unsigned running:1;  /* inside ngx_realtime_asks_run */
     unsigned together:1; /* what is under way may have more of its kind */
     unsigned slow:1;     /* polling: too much waits, dropped by the timer */
+    unsigned present:1;  /* counted by ngx_realtime_presence.c */
     unsigned paused:1;   /* too many asks wait: its WebSocket is not read */
 };
 

@@ -11,6 +11,7 @@
 #include "ngx_realtime_limits.h"
 #include "ngx_realtime_move.h"
 #include "ngx_realtime_people.h"
+#include "ngx_realtime_presence.h"
 #include "ngx_realtime_relay.h"
 #include "ngx_realtime_session.h"
 #include "ngx_realtime_websocket.h"
@@ -25,6 +26,13 @@
 #define NGX_REALTIME_BUS_QUEUE      (64 * 1024 * 1024)
 #define NGX_REALTIME_STORE_RETRY    5000
 
+static ngx_realtime_bus_t *ngx_realtime_worker_open_bus(ngx_realtime_worker_t *worker,
+    const ngx_realtime_bus_handlers_t                                         *handlers);
+static void      ngx_realtime_worker_on_publish(void *data, ngx_str_t *channel, ngx_str_t *payload);
+static void      ngx_realtime_worker_on_request(void *data, ngx_realtime_worker_id_t from,
+         ngx_str_t *channel, ngx_str_t *payload, ngx_str_t *answer, size_t answer_size);
+static void      ngx_realtime_worker_on_met(void *data, ngx_realtime_worker_id_t worker);
+static void      ngx_realtime_worker_on_gap(void *data);
 static ngx_int_t ngx_realtime_worker_open_store(ngx_realtime_worker_t *worker);
 static void      ngx_realtime_worker_store_handler(ngx_event_t *ev);
 static void      ngx_realtime_worker_log(void *data, rt_log_level_t level, const char *text);
@@ -86,29 +94,46 @@ ngx_realtime_worker_init(ngx_cycle_t *cycle)
     ngx_realtime_move_init();
 
     ngx_memzero(&handlers, sizeof(handlers));
-    handlers.on_publish = ngx_realtime_hub_on_publish;
+    handlers.on_publish = ngx_realtime_worker_on_publish;
     handlers.on_message = ngx_realtime_worker_on_message;
-    handlers.on_request = ngx_realtime_people_on_request;
+    handlers.on_request = ngx_realtime_worker_on_request;
     handlers.on_worker_lost = ngx_realtime_worker_on_lost;
-    handlers.on_gap = ngx_realtime_hub_on_gap;
+    handlers.on_worker_met = ngx_realtime_worker_on_met;
+    handlers.on_gap = ngx_realtime_worker_on_gap;
 
-    if (ngx_realtime_hub_init() != NGX_OK || ngx_realtime_limits_init(worker) != NGX_OK) {
+    if (ngx_realtime_hub_init() != NGX_OK || ngx_realtime_limits_init(worker) != NGX_OK
+        || ngx_realtime_bus_host(&mcf->bus_dir, &worker->host, cycle->log) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
-    worker->bus = mcf->redis ? ngx_realtime_bus_cluster_create(cycle, &mcf->bus_dir, mcf->redis,
-                      worker->id, NGX_REALTIME_BUS_QUEUE, &handlers)
-                             : ngx_realtime_bus_local_create(cycle, &mcf->bus_dir, worker->id,
-                                 NGX_REALTIME_BUS_QUEUE, &handlers);
+    worker->bus = ngx_realtime_worker_open_bus(worker, &handlers);
     if (worker->bus == NULL) {
         return NGX_ERROR;
     }
 
-    if (ngx_realtime_worker_open_store(worker) != NGX_OK) {
+    if (ngx_realtime_presence_init() != NGX_OK || ngx_realtime_worker_open_store(worker) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
     return ngx_realtime_worker_listen_to_quit(worker);
+}
+
+
+static ngx_realtime_bus_t *
+ngx_realtime_worker_open_bus(ngx_realtime_worker_t *worker,
+    const ngx_realtime_bus_handlers_t              *handlers)
+{
+    ngx_realtime_main_conf_t *mcf = worker->conf;
+
+    if (mcf->redis == NULL) {
+        return ngx_realtime_bus_local_create(worker->cycle, &mcf->bus_dir, worker->id,
+            NGX_REALTIME_BUS_QUEUE, handlers);
+    }
+
+    return ngx_realtime_bus_cluster_create(worker->cycle, &mcf->bus_dir, mcf->redis, worker->host,
+        worker->id, NGX_REALTIME_BUS_QUEUE, handlers);
 }
 
 
@@ -284,6 +309,46 @@ ngx_realtime_worker_drain_handler(ngx_event_t *ev)
 
 
 static void
+ngx_realtime_worker_on_publish(void *data, ngx_str_t *channel, ngx_str_t *payload)
+{
+    if (payload->len != 0 && payload->data[0] == NGX_REALTIME_PRESENCE_NOTICE) {
+        ngx_realtime_presence_on_notice(channel, payload);
+        return;
+    }
+
+    ngx_realtime_hub_on_publish(channel, payload);
+}
+
+
+static void
+ngx_realtime_worker_on_request(void *data, ngx_realtime_worker_id_t from, ngx_str_t *channel,
+    ngx_str_t *payload, ngx_str_t *answer, size_t answer_size)
+{
+    if (channel->len > 5 && ngx_strncmp(channel->data, "room:", 5) == 0) {
+        ngx_realtime_people_on_request(channel, payload, answer, answer_size);
+        return;
+    }
+
+    ngx_realtime_presence_on_ask(channel, payload, answer, answer_size);
+}
+
+
+static void
+ngx_realtime_worker_on_met(void *data, ngx_realtime_worker_id_t worker)
+{
+    ngx_realtime_presence_on_gap(); /* its people are not known here */
+}
+
+
+static void
+ngx_realtime_worker_on_gap(void *data)
+{
+    ngx_realtime_hub_on_gap();
+    ngx_realtime_presence_on_gap();
+}
+
+
+static void
 ngx_realtime_worker_on_message(void *data, ngx_realtime_worker_id_t from, ngx_str_t *payload)
 {
     ngx_str_t  rest;
@@ -310,6 +375,7 @@ ngx_realtime_worker_on_lost(void *data, ngx_realtime_worker_id_t worker)
 {
     ngx_realtime_relay_worker_lost(worker);
     ngx_realtime_move_worker_lost(worker);
+    ngx_realtime_presence_on_worker_lost(worker);
 }
 
 
@@ -347,6 +413,7 @@ ngx_realtime_worker_exit(ngx_cycle_t *cycle)
 
     worker->bus->methods->close(worker->bus);
     ngx_realtime_people_exit();
+    ngx_realtime_presence_exit();
 
     /* the thread pool is gone by now: no call is running */
     rt_core_close(worker->core);

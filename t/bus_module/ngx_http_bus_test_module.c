@@ -193,6 +193,13 @@ ngx_http_bus_test_on_worker_lost(void *data, ngx_realtime_worker_id_t worker)
 
 
 static void
+ngx_http_bus_test_on_worker_met(void *data, ngx_realtime_worker_id_t worker)
+{
+    (void) worker;
+}
+
+
+static void
 ngx_http_bus_test_on_gap(void *data)
 {
     ngx_http_bus_test_log.gaps++;
@@ -232,12 +239,17 @@ ngx_http_bus_test_init_process(ngx_cycle_t *cycle)
     handlers.on_message = ngx_http_bus_test_on_message;
     handlers.on_request = ngx_http_bus_test_on_request;
     handlers.on_worker_lost = ngx_http_bus_test_on_worker_lost;
+    handlers.on_worker_met = ngx_http_bus_test_on_worker_met;
     handlers.on_gap = ngx_http_bus_test_on_gap;
     handlers.data = NULL;
 
+    if (ngx_realtime_bus_host(&bcf->dir, &worker->host, cycle->log) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     worker->bus = bcf->redis.host.len
-        ? ngx_realtime_bus_cluster_create(cycle, &bcf->dir, &bcf->redis, worker->id, bcf->queue,
-            &handlers)
+        ? ngx_realtime_bus_cluster_create(cycle, &bcf->dir, &bcf->redis, worker->host, worker->id,
+            bcf->queue, &handlers)
         : ngx_realtime_bus_local_create(cycle, &bcf->dir, worker->id, bcf->queue, &handlers);
 
     if (worker->bus == NULL || ngx_realtime_limits_init(worker) != NGX_OK) {
