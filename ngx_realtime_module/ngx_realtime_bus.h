@@ -41,9 +41,9 @@ typedef struct {
 } ngx_realtime_bus_handlers_t;
 
 /* Called for a request: with each answer that is not empty (answer != NULL), then once with
- * answer == NULL when all have answered, are gone, or the time is over. Not called any more after
- * cancel. */
-typedef void (*ngx_realtime_bus_answer_pt)(void *data, ngx_str_t *answer);
+ * answer == NULL when all have answered, are gone, or the time is over (late is then 1: somebody
+ * has not answered). Not called any more after cancel. */
+typedef void (*ngx_realtime_bus_answer_pt)(void *data, ngx_str_t *answer, ngx_uint_t late);
 
 /* Called once: every worker that could publish on the channel knows that we listen (or could not be
  * reached, and will be told of a gap). Never from inside subscribe. */

@@ -22,6 +22,7 @@ struct ngx_realtime_cluster_wait_s {
     ngx_queue_t                    queue;
     ngx_realtime_cluster_part_t    parts[NGX_REALTIME_CLUSTER_PARTS];
     ngx_uint_t                     left;
+    ngx_uint_t                     late;
     ngx_realtime_bus_subscribed_pt subscribed; /* NULL: a request */
     ngx_realtime_bus_answer_pt     answer;
     void                          *data;
@@ -52,7 +53,7 @@ static ngx_realtime_cluster_wait_t *ngx_realtime_cluster_wait(ngx_realtime_clust
     void                                                                             *data);
 static void ngx_realtime_cluster_wait_free(ngx_realtime_cluster_wait_t *wait);
 static void ngx_realtime_cluster_on_subscribed(void *data);
-static void ngx_realtime_cluster_on_answer(void *data, ngx_str_t *answer);
+static void ngx_realtime_cluster_on_answer(void *data, ngx_str_t *answer, ngx_uint_t late);
 static void ngx_realtime_cluster_on_publish(void *data, ngx_str_t *channel, ngx_str_t *payload);
 static void ngx_realtime_cluster_on_message(void *data, ngx_realtime_worker_id_t from,
     ngx_str_t *payload);
@@ -362,7 +363,7 @@ ngx_realtime_cluster_request(ngx_realtime_bus_t *bus, ngx_str_t *channel, ngx_st
 
 
 static void
-ngx_realtime_cluster_on_answer(void *data, ngx_str_t *answer)
+ngx_realtime_cluster_on_answer(void *data, ngx_str_t *answer, ngx_uint_t late)
 {
     void                        *asker;
     ngx_realtime_cluster_part_t *part = data;
@@ -373,15 +374,17 @@ ngx_realtime_cluster_on_answer(void *data, ngx_str_t *answer)
     done = wait->answer;
 
     if (answer != NULL) {
-        done(asker, answer);
+        done(asker, answer, 0);
         return;
     }
 
     part->handle = NULL;
+    wait->late |= late;
 
     if (--wait->left == 0) {
+        late = wait->late;
         ngx_realtime_cluster_wait_free(wait);
-        done(asker, NULL);
+        done(asker, NULL, late);
     }
 }
 

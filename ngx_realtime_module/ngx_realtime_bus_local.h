@@ -166,6 +166,7 @@ struct ngx_realtime_bus_wait_s {
     ngx_uint_t                 pending; /* peers that have not answered, */
     uint64_t                   peers[NGX_REALTIME_LOCAL_PEERS_MAX / 64]; /* by slot */
     unsigned                   finished:1;
+    unsigned                   late:1;
 };
 
 struct ngx_realtime_local_s {

@@ -117,7 +117,7 @@ ngx_realtime_local_answered(ngx_realtime_local_peer_t *peer, uint64_t id, ngx_st
     }
 
     if (body->len != 0) {
-        wait->answer(wait->data, body);
+        wait->answer(wait->data, body, 0);
 
         /* The asker may have cancelled. */
         wait = ngx_realtime_local_request_find(local, (ngx_uint_t) id);
@@ -212,7 +212,10 @@ ngx_realtime_local_request_end(ngx_realtime_bus_wait_t *wait)
 static void
 ngx_realtime_local_request_timeout(ngx_event_t *ev)
 {
-    ngx_realtime_local_request_end(ev->data);
+    ngx_realtime_bus_wait_t *wait = ev->data;
+
+    wait->late = 1;
+    ngx_realtime_local_request_end(wait);
 }
 
 
@@ -220,6 +223,7 @@ void
 ngx_realtime_local_finish(ngx_realtime_local_t *local)
 {
     void                          *data;
+    ngx_uint_t                     late;
     ngx_queue_t                   *q;
     ngx_realtime_bus_wait_t       *wait;
     ngx_realtime_bus_answer_pt     answer;
@@ -242,9 +246,10 @@ ngx_realtime_local_finish(ngx_realtime_local_t *local)
             continue;
         }
 
+        late = wait->late;
         answer = wait->answer;
         ngx_free(wait);
-        answer(data, NULL);
+        answer(data, NULL, late);
     }
 }
 

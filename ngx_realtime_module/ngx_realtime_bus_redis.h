@@ -144,6 +144,7 @@ typedef struct {
     ngx_int_t                  expected; /* answers; -1: not known yet */
     ngx_int_t                  answered;
     unsigned                   finished:1;
+    unsigned                   late:1;
 } ngx_realtime_remote_wait_t;
 
 typedef struct ngx_realtime_remote_s {

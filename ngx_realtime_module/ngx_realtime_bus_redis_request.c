@@ -145,7 +145,7 @@ ngx_realtime_remote_on_answer(ngx_realtime_remote_t *remote, const ngx_realtime_
     }
 
     if (body->len != 0 && !(head->flags & NGX_REALTIME_REMOTE_SKIP)) {
-        wait->answer(wait->data, body);
+        wait->answer(wait->data, body, 0);
 
         /* the asker may have cancelled */
         wait = ngx_realtime_remote_request_find(remote, head->id);
@@ -222,6 +222,7 @@ ngx_realtime_remote_request_timeout(ngx_event_t *ev)
 {
     ngx_realtime_remote_wait_t *wait = ev->data;
 
+    wait->late = 1;
     ngx_realtime_remote_request_end(wait);
 }
 
@@ -229,11 +230,14 @@ ngx_realtime_remote_request_timeout(ngx_event_t *ev)
 void
 ngx_realtime_remote_requests_end(ngx_realtime_remote_t *remote)
 {
-    ngx_rbtree_node_t *node;
+    ngx_rbtree_node_t          *node;
+    ngx_realtime_remote_wait_t *wait;
 
     while (remote->requests.root != remote->requests.sentinel) {
         node = ngx_rbtree_min(remote->requests.root, remote->requests.sentinel);
-        ngx_realtime_remote_request_end(ngx_rbtree_data(node, ngx_realtime_remote_wait_t, node));
+        wait = ngx_rbtree_data(node, ngx_realtime_remote_wait_t, node);
+        wait->late = 1;
+        ngx_realtime_remote_request_end(wait);
     }
 }
 
@@ -242,6 +246,7 @@ void
 ngx_realtime_remote_finish(ngx_realtime_remote_t *remote)
 {
     void                          *data;
+    ngx_uint_t                     late;
     ngx_queue_t                   *q;
     ngx_realtime_bus_answer_pt     answer;
     ngx_realtime_remote_wait_t    *wait;
@@ -255,6 +260,7 @@ ngx_realtime_remote_finish(ngx_realtime_remote_t *remote)
 
         wait = ngx_queue_data(q, ngx_realtime_remote_wait_t, queue);
         data = wait->data;
+        late = wait->late;
         answer = wait->answer;
         subscribed = wait->subscribed;
         ngx_free(wait);
@@ -262,7 +268,7 @@ ngx_realtime_remote_finish(ngx_realtime_remote_t *remote)
         if (subscribed != NULL) {
             subscribed(data);
         } else {
-            answer(data, NULL);
+            answer(data, NULL, late);
         }
     }
 }

@@ -24,7 +24,7 @@ typedef struct {
 static void ngx_realtime_people_free(ngx_realtime_person_t *person);
 static void ngx_realtime_people_ask(ngx_realtime_channel_t *ch, rt_identity_t *identity,
     int64_t since);
-static void ngx_realtime_people_answer(void *data, ngx_str_t *answer);
+static void ngx_realtime_people_answer(void *data, ngx_str_t *answer, ngx_uint_t late);
 static void ngx_realtime_people_tell(ngx_str_t *channel, rt_str_t event, rt_identity_t *identity,
     const char *typing);
 static void ngx_realtime_people_stop(ngx_realtime_member_t *m);
@@ -161,7 +161,7 @@ ngx_realtime_people_ask(ngx_realtime_channel_t *ch, rt_identity_t *identity, int
 
 
 static void
-ngx_realtime_people_answer(void *data, ngx_str_t *answer)
+ngx_realtime_people_answer(void *data, ngx_str_t *answer, ngx_uint_t late)
 {
     ngx_realtime_person_t *person = data;
 

@@ -215,12 +215,6 @@ ngx_realtime_presence_up(ngx_realtime_session_t *s)
     business = ngx_realtime_ngx_str(s->identity->business_id);
     user = ngx_realtime_ngx_str(s->identity->user_id);
 
-    /* before the person counts: a dashboard is told of whoever opens it, too */
-
-    if (ngx_realtime_presence_watches(s->identity)) {
-        ngx_realtime_watch_add(&business);
-    }
-
     company = ngx_realtime_presence_company_make(&business);
     person = company ? ngx_realtime_presence_person(company, &user) : NULL;
 
@@ -238,18 +232,17 @@ ngx_realtime_presence_up(ngx_realtime_session_t *s)
 
     if (person == NULL) {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0, "realtime: no memory to count a connection");
-
-        if (ngx_realtime_presence_watches(s->identity)) {
-            ngx_realtime_watch_remove(&business);
-        }
-
         return;
     }
 
     s->present = 1;
     company->connections++;
-    company->staff_connections += ngx_realtime_presence_watches(s->identity);
     ngx_realtime_connected++;
+
+    if (ngx_realtime_presence_watches(s->identity)) {
+        company->staff_connections++;
+        ngx_realtime_watch_add(&business);
+    }
 }
 
 
@@ -274,7 +267,6 @@ ngx_realtime_presence_down(ngx_realtime_session_t *s)
 
     ngx_realtime_connected--;
     company->connections--;
-    company->staff_connections -= ngx_realtime_presence_watches(s->identity);
 
     if (--person->connections == 0) {
         person->gone_at = ngx_current_msec;
@@ -286,6 +278,7 @@ ngx_realtime_presence_down(ngx_realtime_session_t *s)
     }
 
     if (ngx_realtime_presence_watches(s->identity)) {
+        company->staff_connections--;
         ngx_realtime_watch_remove(&business);
     }
 }

@@ -29,8 +29,8 @@ static ngx_realtime_staff_t *ngx_realtime_staff_make(ngx_str_t *business);
 static void                  ngx_realtime_staff_free(ngx_realtime_staff_t *staff);
 static ngx_uint_t            ngx_realtime_staff_here(ngx_str_t *business);
 static ngx_int_t             ngx_realtime_staff_ask(ngx_realtime_staff_t *staff);
-static void                  ngx_realtime_staff_answer(void *data, ngx_str_t *answer);
-static void                  ngx_realtime_staff_handler(ngx_event_t *ev);
+static void ngx_realtime_staff_answer(void *data, ngx_str_t *answer, ngx_uint_t late);
+static void ngx_realtime_staff_handler(ngx_event_t *ev);
 
 static ngx_rbtree_t      ngx_realtime_staffs;
 static ngx_rbtree_node_t ngx_realtime_staffs_sentinel;
@@ -210,7 +210,7 @@ ngx_realtime_staff_ask(ngx_realtime_staff_t *staff)
 
 
 static void
-ngx_realtime_staff_answer(void *data, ngx_str_t *answer)
+ngx_realtime_staff_answer(void *data, ngx_str_t *answer, ngx_uint_t late)
 {
     ngx_realtime_staff_t *staff = data;
 

@@ -1,10 +1,10 @@
 /* What dashboards are told of people coming and going.
  *
- * While a worker has a dashboard of a business it keeps who of that business is online, and on which
- * workers: from the workers' notices, and from asking all of them when the first dashboard comes and
- * whenever something may have been missed. A person is told online with the first worker that has
- * them, and offline with the last one. While the workers are being asked nobody is told; who was
- * only heard of by a notice meanwhile is new. Every worker tells its own dashboards. */
+ * While a worker has a dashboard of a business it keeps who of that business is online, and on
+ * which workers: from the workers' notices, and from asking all of them when the first dashboard
+ * comes and whenever something may have been missed. A person is told online with the first worker
+ * that has them, and offline with the last one. While the workers are being asked nobody is told;
+ * who was only heard of by a notice meanwhile is new. Every worker tells its own dashboards. */
 
 #include "ngx_realtime_presence.h"
 #include "ngx_realtime_hub.h"
@@ -14,6 +14,10 @@
 
 #define NGX_REALTIME_WATCH_ASK_MS 1000 /* how long workers may take to answer */
 #define NGX_REALTIME_WATCH_GAP_MS 700  /* others may be coming back, too */
+
+/* How often those who have not answered in time are asked again: a busy worker is worth waiting
+ * for, a stopped one is not. */
+#define NGX_REALTIME_WATCH_PATIENCE 10
 
 /* A person on one worker. */
 typedef struct {
@@ -44,6 +48,8 @@ typedef struct {
     ngx_event_t               ask_timer;
     ngx_realtime_bus_wait_t  *wait; /* while others are asked */
     ngx_uint_t                asking;
+    ngx_uint_t                late;     /* somebody has not answered in time, */
+    ngx_uint_t                patience; /* and will be asked so many times again */
     uint32_t                  round;
     ngx_realtime_worker_id_t *answered; /* in this round */
     ngx_uint_t                answered_count;
@@ -55,8 +61,9 @@ static ngx_realtime_watch_t *ngx_realtime_watch_find(ngx_str_t *business);
 static void                  ngx_realtime_watch_free(ngx_realtime_watch_t *watch);
 static void                  ngx_realtime_watch_load_own(ngx_realtime_watch_t *watch);
 static void                  ngx_realtime_watch_ask(ngx_realtime_watch_t *watch, ngx_str_t *after);
+static void                  ngx_realtime_watch_again(ngx_realtime_watch_t *watch);
 static void                  ngx_realtime_watch_ask_handler(ngx_event_t *ev);
-static void                  ngx_realtime_watch_answer(void *data, ngx_str_t *answer);
+static void      ngx_realtime_watch_answer(void *data, ngx_str_t *answer, ngx_uint_t late);
 static ngx_int_t ngx_realtime_watch_take(ngx_realtime_watch_t *watch, ngx_str_t *answer);
 static ngx_int_t ngx_realtime_watch_answered(ngx_realtime_watch_t *watch,
     ngx_realtime_worker_id_t                                       worker);
@@ -154,6 +161,7 @@ ngx_realtime_watch_add(ngx_str_t *business)
     ngx_memcpy(watch->node.str.data, business->data, business->len);
     watch->node.node.key = ngx_murmur_hash2(business->data, business->len);
     watch->dashboards = 1;
+    watch->patience = NGX_REALTIME_WATCH_PATIENCE;
 
     ngx_rbtree_init(&watch->people, &watch->sentinel, ngx_str_rbtree_insert_value);
     ngx_queue_init(&watch->fading);
@@ -259,6 +267,7 @@ ngx_realtime_watch_ask_handler(ngx_event_t *ev)
     }
 
     watch->asking = 1;
+    watch->late = 0;
     watch->round++;
     watch->answered_count = 0;
 
@@ -321,7 +330,7 @@ ngx_realtime_watch_ask(ngx_realtime_watch_t *watch, ngx_str_t *after)
 
 
 static void
-ngx_realtime_watch_answer(void *data, ngx_str_t *answer)
+ngx_realtime_watch_answer(void *data, ngx_str_t *answer, ngx_uint_t late)
 {
     ngx_str_t             after;
     ngx_realtime_watch_t *watch = data;
@@ -335,6 +344,7 @@ ngx_realtime_watch_answer(void *data, ngx_str_t *answer)
     }
 
     watch->wait = NULL;
+    watch->late |= late;
 
     if (watch->cursor.len == 0) {
         ngx_realtime_watch_asked(watch);
@@ -459,6 +469,14 @@ ngx_realtime_watch_asked(ngx_realtime_watch_t *watch)
     ngx_rbtree_node_t *node, *next;
 
     watch->asking = 0;
+
+    if (!watch->late) {
+        watch->patience = NGX_REALTIME_WATCH_PATIENCE;
+
+    } else if (watch->patience > 0) {
+        watch->patience--;
+        ngx_realtime_watch_again(watch);
+    }
 
     if (watch->people.root == watch->people.sentinel) {
         return;
@@ -784,11 +802,18 @@ ngx_realtime_watch_gap(void)
          node != NULL; node = ngx_rbtree_next(&ngx_realtime_watches, node))
     {
         watch = (ngx_realtime_watch_t *) node;
+        watch->patience = NGX_REALTIME_WATCH_PATIENCE;
+        ngx_realtime_watch_again(watch);
+    }
+}
 
-        if (!watch->ask_timer.timer_set) {
-            ngx_add_timer(&watch->ask_timer,
-                NGX_REALTIME_WATCH_GAP_MS + ngx_random() % NGX_REALTIME_WATCH_GAP_MS);
-        }
+
+static void
+ngx_realtime_watch_again(ngx_realtime_watch_t *watch)
+{
+    if (!watch->ask_timer.timer_set) {
+        ngx_add_timer(&watch->ask_timer,
+            NGX_REALTIME_WATCH_GAP_MS + ngx_random() % NGX_REALTIME_WATCH_GAP_MS);
     }
 }
 
@@ -821,6 +846,7 @@ ngx_realtime_watch_tell(ngx_realtime_watch_t *watch, ngx_realtime_seen_t *seen, 
         emit.event = rt_str_c(event);
         emit.data = (rt_str_t){out.data, out.len};
         emit.business_id = ngx_realtime_str(watch->node.str);
+        emit.except_user = ngx_realtime_str(seen->node.str);
 
         ngx_realtime_hub_deliver_here(&emit);
     }

@@ -37,7 +37,7 @@ typedef struct {
     unsigned                  user:1;
 } ngx_realtime_stats_rest_t;
 
-static void               ngx_realtime_stats_answer(void *data, ngx_str_t *answer);
+static void               ngx_realtime_stats_answer(void *data, ngx_str_t *answer, ngx_uint_t late);
 static void               ngx_realtime_stats_take(ngx_realtime_stats_ask_t *ask, ngx_str_t *answer);
 static ngx_uint_t         ngx_realtime_stats_distinct(ngx_array_t *numbers);
 static int ngx_libc_cdecl ngx_realtime_stats_compare(const void *one, const void *two);
@@ -231,7 +231,7 @@ ngx_realtime_stats_hash(ngx_str_t *s)
 
 
 static void
-ngx_realtime_stats_answer(void *data, ngx_str_t *answer)
+ngx_realtime_stats_answer(void *data, ngx_str_t *answer, ngx_uint_t late)
 {
     ngx_realtime_stats_ask_t *ask = data;
 

@@ -313,7 +313,7 @@ ngx_http_bus_test_unsubscribe(ngx_http_request_t *r, ngx_realtime_bus_t *bus)
 
 
 static void
-ngx_http_bus_test_answered(void *data, ngx_str_t *answer)
+ngx_http_bus_test_answered(void *data, ngx_str_t *answer, ngx_uint_t late)
 {
     u_char                  *p;
     ngx_connection_t        *c;
