@@ -42,7 +42,8 @@ MAN_PAGES    := $(sort $(wildcard docs/man/*.1))
 # Libraries that only some versions of the core use are asked for only then.
 uses = $(if $(shell grep -lE '$(1)' $(CORE_SRCS) $(CORE_HEADERS)),$(2))
 PACKAGES := jansson libjwt libcrypto \
-    $(call uses,<sqlite3\.h>,sqlite3) $(call uses,<zlib\.h>,zlib) \
+    $(call uses,<sqlite3\.h>,sqlite3) $(call uses,<mongoc/mongoc\.h>,libmongoc-1.0) \
+    $(call uses,<zlib\.h>,zlib) \
     $(call uses,<unicode/,icu-uc)
 
 STEMMER := $(call uses,<libstemmer\.h>,-lstemmer)# it has no file for pkg-config

@@ -45,8 +45,7 @@ static const rt_field_t rt_heal_fields[] = {
 
 
 static rt_status_t
-rt_history_before(rt_call_t *call, const rt_room_t *room, rt_history_t *history,
-    rt_message_list_t *list)
+rt_history_before(rt_call_t *call, rt_room_t *room, rt_history_t *history, rt_message_list_t *list)
 {
     rt_status_t           status;
     rt_message_row_t      before;
@@ -73,8 +72,7 @@ rt_history_before(rt_call_t *call, const rt_room_t *room, rt_history_t *history,
 
 
 static rt_status_t
-rt_history_find(rt_call_t *call, const rt_room_t *room, rt_history_t *history,
-    rt_message_list_t *list)
+rt_history_find(rt_call_t *call, rt_room_t *room, rt_history_t *history, rt_message_list_t *list)
 {
     int64_t               offset;
     rt_status_t           status;

@@ -61,7 +61,8 @@ suite_id(rt_arena_t *arena)
 }
 
 
-/* A room that is not stored. people: user_id; or owner_id and member_id. */
+/* A room that is not stored. people: user_id; or owner_id and member_id. Its metadata holds what the
+ * members beside it are copies of, as every store may expect. */
 static rt_room_t *
 suite_room(rt_room_type_t type, const char *business, const char *first, const char *second)
 {
@@ -79,16 +80,25 @@ suite_room(rt_room_type_t type, const char *business, const char *first, const c
     room->updated_at_ms = room->created_at_ms;
     room->last_message_at_ms = room->created_at_ms;
     room->priority = rt_str("medium");
-    room->metadata = rt_str("{\"userPhone\":\"+44 1\",\"tags\":[]}");
 
     if (type == RT_ROOM_CUSTOMER_SUPPORT) {
         room->user_id = rt_str_c(first);
         room->user_name = rt_str("Zoë");
         room->user_email = rt_str("zoe@example.com");
+        room->metadata = rt_arena_printf(suite_arena,
+            "{\"userId\":\"%s\",\"userName\":\"Zoë\",\"userEmail\":\"zoe@example.com\","
+            "\"userPhone\":\"+44 1\",\"priority\":\"medium\",\"tags\":[]}",
+            first);
     } else {
         room->owner_id = rt_str_c(first);
         room->member_id = rt_str_c(second);
+        room->metadata = rt_arena_printf(suite_arena,
+            "{\"ownerId\":\"%s\",\"memberId\":\"%s\",\"userPhone\":\"+44 1\","
+            "\"priority\":\"medium\",\"tags\":[]}",
+            first, second ? second : "");
     }
+
+    assert_non_null(room->metadata.data);
 
     return room;
 }
@@ -685,7 +695,7 @@ suite_race_run(void *data)
     draft.business_id = rt_str("race");
     draft.user_id = rt_str("u1");
     draft.is_active = 1;
-    draft.metadata = rt_str("{}");
+    draft.metadata = rt_str("{\"userId\":\"u1\"}");
 
     if (thread->store->ops->begin(thread->store, RT_STORE_WRITE, &session) == RT_OK) {
         status = thread->store->ops->room_add(session, &draft);
