@@ -360,6 +360,19 @@ rt_send_decide_all(rt_send_t **sends, size_t count, rt_arena_t *arena)
 }
 
 
+/* Where the store isn't atomic each message has its own fate. */
+static rt_status_t
+rt_send_stored(rt_send_t *send)
+{
+    if (send->message.status >= RT_UNAVAILABLE) {
+        send->call->doubt_after = send->message.doubt_after;
+        return send->message.status;
+    }
+
+    return rt_send_answer(send);
+}
+
+
 static void
 rt_send_store_all(rt_send_t **sends, size_t count)
 {
@@ -381,7 +394,7 @@ rt_send_store_all(rt_send_t **sends, size_t count)
     status = rt_call_store(first)->messages_add(first->session, messages, count);
 
     for (i = 0; i < count; i++) {
-        sends[i]->call->status = status == RT_OK ? rt_send_answer(sends[i]) : status;
+        sends[i]->call->status = status == RT_OK ? rt_send_stored(sends[i]) : status;
     }
 }
 

@@ -193,7 +193,8 @@ typedef struct {
     int64_t  after_seq;
 
     rt_message_list_t list;     /* with a higher seq, oldest first */
-    int64_t           last_seq; /* of the newest message; 0: there is no such room, or none in it */
+    int               exists;   /* 0: there is no such room */
+    int64_t           last_seq; /* of the newest message; 0 without one */
     int               has_more; /* 1: there are more than the list holds */
 } rt_room_after_t;
 

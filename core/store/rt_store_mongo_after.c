@@ -123,6 +123,7 @@ rt_mongo_after_ends(rt_mongo_after_t *after)
         }
 
         given = room->list.count ? room->list.rows[room->list.count - 1].seq : room->after_seq;
+        room->exists = 1;
         room->last_seq = after->loaded[i]->seq;
 
         if (room->list.count && given > room->last_seq) {
@@ -158,6 +159,7 @@ rt_mongo_messages_after(rt_store_session_t *session, rt_arena_t *arena, rt_room_
     for (i = 0; i < count; i++) {
         ids[i] = rooms[i].room_id;
         memset(&rooms[i].list, 0, sizeof(rt_message_list_t));
+        rooms[i].exists = 0;
         rooms[i].last_seq = 0;
         rooms[i].has_more = 0;
     }

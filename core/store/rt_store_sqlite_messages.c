@@ -342,6 +342,7 @@ rt_sqlite_room_after(rt_store_session_t *session, rt_arena_t *arena, rt_room_t *
 {
     rt_status_t status;
 
+    after->exists = 1;
     after->last_seq = room->seq;
 
     if (limit > room->seq - after->after_seq) {
@@ -374,6 +375,7 @@ rt_sqlite_messages_after(rt_store_session_t *session, rt_arena_t *arena, rt_room
 
     for (i = 0; i < count && status == RT_OK; i++) {
         memset(&rooms[i].list, 0, sizeof(rt_message_list_t));
+        rooms[i].exists = 0;
         rooms[i].last_seq = 0;
         rooms[i].has_more = 0;
 

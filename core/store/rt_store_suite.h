@@ -668,12 +668,220 @@ suite_test_rooms(void **state)
 }
 
 
+static void
+suite_after_is(const rt_room_after_t *room, int exists, int64_t first_seq, size_t count,
+    int64_t last_seq, int has_more)
+{
+    size_t i;
+
+    assert_int_equal(room->exists, exists);
+    assert_int_equal(room->list.count, count);
+    assert_int_equal(room->last_seq, last_seq);
+    assert_int_equal(room->has_more, has_more);
+
+    for (i = 0; i < count; i++) {
+        assert_int_equal(room->list.rows[i].seq, first_seq + (int64_t) i);
+        suite_text_is(room->list.rows[i].text, "roomId",
+            rt_arena_printf(suite_arena, "\"%.*s\"", RT_STR_ARG(room->room_id)).data);
+    }
+}
+
+
+/* What several rooms have missed, in one question. */
+static void
+suite_test_after(void **state)
+{
+    rt_room_t            *one, *two, *empty;
+    rt_room_after_t       rooms[5];
+    rt_store_session_t   *session;
+    const rt_store_ops_t *ops = suite_store->ops;
+
+    (void) state;
+
+    one = suite_room_added("b1", "u1");
+    two = suite_room_added("b1", "u2");
+    empty = suite_room_added("b1", "u3");
+    suite_add(one->id, RT_SENDER_CUSTOMER, "u1", 10);
+    suite_add(two->id, RT_SENDER_STAFF, "s", 5);
+
+    memset(rooms, 0, sizeof(rooms));
+    rooms[0].room_id = one->id;
+    rooms[0].after_seq = 7;
+    rooms[1].room_id = rt_str("none");
+    rooms[2].room_id = empty->id;
+    rooms[3].room_id = two->id;
+    rooms[4].room_id = rt_str("00112233445566778899aabb");
+    rooms[4].after_seq = 3;
+
+    session = suite_begin(RT_STORE_READ);
+    assert_int_equal(ops->messages_after(session, suite_arena, rooms, 5, 100), RT_OK);
+    suite_after_is(&rooms[0], 1, 8, 3, 10, 0);
+    suite_after_is(&rooms[1], 0, 0, 0, 0, 0);
+    suite_after_is(&rooms[2], 1, 0, 0, 0, 0);
+    suite_after_is(&rooms[3], 1, 1, 5, 5, 0);
+    suite_after_is(&rooms[4], 0, 0, 0, 0, 0);
+
+    /* too many for one answer: whatever is given begins where it was asked from */
+    assert_int_equal(ops->messages_after(session, suite_arena, rooms, 5, 4), RT_OK);
+    assert_int_equal(rooms[0].list.count + rooms[3].list.count, 4);
+    suite_after_is(&rooms[0], 1, 8, rooms[0].list.count, 10, rooms[0].list.count < 3);
+    suite_after_is(&rooms[3], 1, 1, rooms[3].list.count, 5, rooms[3].list.count < 5);
+
+    rooms[0].after_seq = INT64_MAX;
+    assert_int_equal(ops->messages_after(session, suite_arena, rooms, 1, 4), RT_OK);
+    suite_after_is(&rooms[0], 1, 0, 0, 10, 0);
+    suite_end(session);
+}
+
+
+static void
+suite_test_up(void **state)
+{
+    (void) state;
+
+    suite_room_added("b1", "u1");
+    assert_int_equal(suite_store->ops->up(suite_store), 1);
+}
+
+
 typedef struct {
     rt_store_t *store; /* a handle of its own, or the common one */
     rt_str_t    room_id;
+    int         number;
     int         made;
     int         sent;
 } suite_thread_t;
+
+#define SUITE_GROUPS 12
+#define SUITE_GROUP  7
+
+
+/* Groups of numbered messages of one sender, some of them with an id of the client's. */
+static void *
+suite_order_run(void *data)
+{
+    int                 i, j;
+    char                sender[16];
+    rt_room_t          *room;
+    rt_arena_t         *arena;
+    rt_message_t        messages[SUITE_GROUP], *list[SUITE_GROUP];
+    suite_thread_t     *thread = data;
+    rt_store_session_t *session;
+
+    snprintf(sender, sizeof(sender), "s%d", thread->number);
+
+    for (i = 0; i < SUITE_GROUPS; i++) {
+        arena = rt_arena_create(0);
+
+        if (thread->store->ops->begin(thread->store, RT_STORE_WRITE, &session) != RT_OK
+            || thread->store->ops->rooms_get(session, arena, &thread->room_id, 1, &room) != RT_OK)
+        {
+            return NULL;
+        }
+
+        for (j = 0; j < SUITE_GROUP; j++) {
+            memset(&messages[j], 0, sizeof(messages[j]));
+            list[j] = &messages[j];
+            messages[j].arena = arena;
+            messages[j].room = room;
+            messages[j].id = suite_id(arena);
+            messages[j].sender_id = rt_str_c(sender);
+            messages[j].message_type = rt_str("text");
+            messages[j].content = rt_arena_printf(arena, "%s %d", sender, i * SUITE_GROUP + j);
+            messages[j].preview = messages[j].content;
+            messages[j].created_at_ms = rt_time_now_ms();
+
+            if (thread->number % 2) {
+                messages[j].client_id = messages[j].content;
+            }
+        }
+
+        if (thread->store->ops->messages_add(session, list, SUITE_GROUP) != RT_OK) {
+            return NULL;
+        }
+
+        for (j = 0; j < SUITE_GROUP; j++) {
+            thread->sent += messages[j].status == RT_OK;
+        }
+
+        if (thread->store->ops->end(session, 1) != RT_OK) {
+            return NULL;
+        }
+
+        rt_arena_destroy(arena);
+    }
+
+    return NULL;
+}
+
+
+/* Each sender's messages stand in their order, at places without holes. */
+static void
+suite_order_is(rt_room_t *room, int senders)
+{
+    int                 next[SUITE_THREADS] = {0}, sender, number;
+    size_t              i;
+    json_t             *json;
+    rt_message_list_t   list;
+    rt_store_session_t *session;
+
+    session = suite_begin(RT_STORE_READ);
+    assert_int_equal(suite_store->ops->messages_list(session, suite_arena, room, RT_MESSAGES_AFTER,
+                         0, 1000, &list),
+        RT_OK);
+    suite_end(session);
+
+    assert_int_equal(list.count, senders * SUITE_GROUPS * SUITE_GROUP);
+
+    for (i = 0; i < list.count; i++) {
+        assert_int_equal(list.rows[i].seq, (int64_t) i + 1);
+        assert_int_equal(rt_json_parse(list.rows[i].text, &json, NULL), RT_OK);
+        assert_int_equal(sscanf(json_string_value(json_object_get(json, "content")), "s%d %d",
+                             &sender, &number),
+            2);
+        assert_int_equal(number, next[sender]++);
+        json_decref(json);
+    }
+}
+
+
+/* Threads and handles write groups into one room at the same time. */
+static void
+suite_test_order(void **state)
+{
+    int            i, sent;
+    pthread_t      ids[SUITE_THREADS];
+    rt_room_t     *room;
+    suite_thread_t threads[SUITE_THREADS];
+
+    (void) state;
+
+    room = suite_room_added("b1", "u1");
+    sent = 0;
+
+    for (i = 0; i < SUITE_THREADS; i++) {
+        memset(&threads[i], 0, sizeof(suite_thread_t));
+        threads[i].store = i % 2 ? suite_open() : suite_store;
+        threads[i].room_id = room->id;
+        threads[i].number = i;
+        assert_int_equal(pthread_create(&ids[i], NULL, suite_order_run, &threads[i]), 0);
+    }
+
+    for (i = 0; i < SUITE_THREADS; i++) {
+        pthread_join(ids[i], NULL);
+        sent += threads[i].sent;
+
+        if (threads[i].store != suite_store) {
+            rt_store_close(threads[i].store);
+        }
+    }
+
+    assert_int_equal(sent, SUITE_THREADS * SUITE_GROUPS * SUITE_GROUP);
+    room = suite_room_get(room->id);
+    assert_int_equal(room->seq, sent);
+    assert_int_equal(room->unread_count, sent);
+    suite_order_is(room, SUITE_THREADS);
+}
 
 
 static void *
@@ -813,6 +1021,7 @@ suite_teardown(void **state)
         SUITE_TEST(suite_test_messages), SUITE_TEST(suite_test_message_get),                       \
         SUITE_TEST(suite_test_list), SUITE_TEST(suite_test_reads),                                 \
         SUITE_TEST(suite_test_staff_reads), SUITE_TEST(suite_test_rooms),                          \
-        SUITE_TEST(suite_test_race)
+        SUITE_TEST(suite_test_after), SUITE_TEST(suite_test_up), SUITE_TEST(suite_test_race),      \
+        SUITE_TEST(suite_test_order)
 
 #endif
