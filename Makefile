@@ -4,8 +4,8 @@
 #   make check           unit tests (TEST=name: one)   make test     all tests, as CI does
 #   make lint, make format, make asan, make fuzz, make valgrind, make bench, make faq-eval
 #
-# Variants: SANITIZE=address,undefined, NGINX_SRC=/path/to/nginx-1.26.3, BUILD=/another/dir,
-# V=1 (show whole commands)
+# Variants: SANITIZE=address,undefined, STORE=mongo (check), NGINX_SRC=/path/to/nginx-1.26.3,
+# BUILD=/another/dir, V=1 (show whole commands)
 
 VERSION   = 0.1.0
 SOVERSION = 0
@@ -195,7 +195,7 @@ $(BUILD)/test/%: $(BUILD)/obj/%.o $(ARCHIVE)
 	    $(shell pkg-config --libs cmocka) $(LIB_LIBS)
 
 check: $(TESTS)
-	@scripts/check $(BUILD)/check $(TESTS)
+	@STORE='$(STORE)' scripts/check $(BUILD)/check $(TESTS)
 
 test:
 	@scripts/test

@@ -50,7 +50,7 @@ rt_mongo_on_log(mongoc_log_level_t level, const char *domain, const char *messag
     pthread_mutex_unlock(&rt_mongo_log_lock);
 
     rt_log_escape(text, sizeof(text), rt_str_c(message));
-    rt_log(&log, level == MONGOC_LOG_LEVEL_WARNING ? RT_LOG_WARN : RT_LOG_ERROR,
+    rt_log(&log, level == MONGOC_LOG_LEVEL_WARNING ? RT_LOG_INFO : RT_LOG_ERROR,
         "mongodb: libmongoc: %s", text);
 }
 

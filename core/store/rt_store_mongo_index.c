@@ -115,7 +115,8 @@ rt_mongo_index_equals(const bson_t *found, const rt_mongo_index_t *index)
         bson_append_iter(&has, "partialFilterExpression", -1, &iter);
     }
 
-    same = bson_equal(&wanted, &has);
+    same = bson_equal(&wanted, &has) && !bson_has_field(found, "sparse")
+        && !bson_has_field(found, "collation");
     bson_destroy(&wanted);
     bson_destroy(&has);
 

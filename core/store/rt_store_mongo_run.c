@@ -77,6 +77,7 @@ rt_mongo_failed(rt_mongo_t *db, const bson_error_t *error)
 
     /* that no primary answers is told by the heartbeats */
     if (error->domain != MONGOC_ERROR_SERVER_SELECTION
+        && atomic_load(&db->store->state) == RT_MONGO_UP
         && atomic_exchange(&db->store->trouble, code) != code)
     {
         rt_log_escape(text, sizeof(text), rt_str_c(error->message));

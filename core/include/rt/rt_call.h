@@ -78,22 +78,22 @@ struct rt_call_s {
 
     /* what came of it: set by rt_core_run */
     rt_status_t status;
-    rt_error_t  error;      /* its text is meant for the client; also set on RT_CONFLICT &c. */
-    int         created;    /* 1: something new was made (REST 201) */
-    rt_str_t    reply;      /* on RT_OK: JSON text of the answer (ack argument or HTTP body);
+    rt_error_t  error;       /* its text is meant for the client; also set on RT_CONFLICT &c. */
+    int         created;     /* 1: something new was made (REST 201) */
+    rt_str_t    reply;       /* on RT_OK: JSON text of the answer (ack argument or HTTP body);
                               * on failures: empty, or an object text with members to add to the
                               * error's body, as {"roomId":"…"} of a conflict */
-    rt_emit_t  *emits;      /* in order; only those of an operation that succeeded */
-    rt_emit_t **emits_last; /* private */
-    rt_str_t    room_id;    /* room.join and room.create: the room; else the request's */
-    int64_t     last_seq;   /* room.join: where its history ends; message.heal of one room: the seq
+    rt_emit_t  *emits;       /* in order; only those of an operation that succeeded */
+    rt_emit_t **emits_last;  /* private */
+    rt_str_t    room_id;     /* room.join and room.create: the room; else the request's */
+    int64_t     last_seq;    /* room.join: where its history ends; message.heal of one room: the seq
                              * of its newest message */
     int64_t     doubt_after; /* message.send that is RT_UNAVAILABLE, and may be stored all the same:
                               * the room's seq before it; else -1. The host lets message.heal look
                               * from there when the store answers again, so that the room hears of
                               * it if it was */
-    int64_t     total;      /* lists: all that match, for X-Total-Count; else -1 */
-    rt_str_t    log_line;   /* a line for the info log when it succeeded, or empty */
+    int64_t     total;       /* lists: all that match, for X-Total-Count; else -1 */
+    rt_str_t    log_line;    /* a line for the info log when it succeeded, or empty */
 
     struct rt_store_session_s *session; /* private: what the operation works in */
 };
