@@ -120,7 +120,7 @@ rt_mongo_check(rt_str_t uri, rt_error_t *error)
     if (parsed == NULL) {
         return rt_error_set(error, RT_INVALID,
             "mongodb: the URI can't be understood: it must be \"mongodb://HOST:PORT/DATABASE\", "
-            "user and password percent-encoded, without unknown options");
+            "user and password percent-encoded, options as name=value");
     }
 
     status = RT_OK;
