@@ -147,8 +147,9 @@ rt_mongo_default(mongoc_uri_t *uri, const char *name, int32_t value)
 /* What the URI leaves open. Reads go to the primary whatever it says: what was acknowledged must
  * be seen. */
 static void
-rt_mongo_set_defaults(mongoc_uri_t *uri)
+rt_mongo_set_defaults(rt_mongo_store_t *store)
 {
+    mongoc_uri_t           *uri = store->uri;
     mongoc_read_prefs_t    *primary;
     mongoc_write_concern_t *concern;
 
@@ -173,6 +174,7 @@ rt_mongo_set_defaults(mongoc_uri_t *uri)
     }
 
     mongoc_uri_set_write_concern(uri, concern);
+    mongoc_write_concern_append(concern, &store->concern);
     mongoc_write_concern_destroy(concern);
 
     primary = mongoc_read_prefs_new(MONGOC_READ_PRIMARY);
@@ -187,6 +189,7 @@ rt_mongo_free(rt_mongo_store_t *store)
     pthread_cond_destroy(&store->changed);
     pthread_mutex_destroy(&store->lock);
     mongoc_uri_destroy(store->uri);
+    bson_destroy(&store->concern);
     free(store);
 }
 
@@ -215,7 +218,8 @@ rt_mongo_open(rt_store_t **out, rt_str_t uri, const rt_log_t *log, rt_error_t *e
         store->database = RT_MONGO_DATABASE;
     }
 
-    rt_mongo_set_defaults(store->uri);
+    bson_init(&store->concern);
+    rt_mongo_set_defaults(store);
     rt_mongo_set_log(log);
 
     if (rt_mongo_pool_start(store) != RT_OK) {

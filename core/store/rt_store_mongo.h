@@ -38,6 +38,7 @@ struct rt_mongo_store_s {
     rt_log_t        log;
     mongoc_uri_t   *uri;
     const char     *database; /* the URI's, or a literal */
+    bson_t          concern;  /* {"writeConcern":…} */
     int64_t         opened_ms;
     pthread_t       owner; /* makes the pool and the indexes, and ends the pool */
     pthread_mutex_t lock;

@@ -10,7 +10,14 @@
  * too, or the retry's place would stay empty behind the next one's.
  *
  * The rooms are then brought up to date by operators that add ($inc) or only grow ($max), so that
- * hosts do not overwrite each other whatever the order of their updates. */
+ * hosts do not overwrite each other whatever the order of their updates.
+ *
+ * Both are plain commands. libmongoc's retryable writes would cost the server a record of its own
+ * for each statement; here an insert that was not answered is sent again with the same _ids, which
+ * tells what became of it, and an update that was not answered is found by the room's counters
+ * (rt_store_mongo_number.c). The inserts do not wait for the majority: the update, which comes
+ * later in the same primary's log, does, and what stands before it there is durable then, too. That
+ * it was the same primary is seen by the term in which both were done. */
 
 #include <string.h>
 
@@ -19,8 +26,9 @@
 #include "store/rt_store_mongo.h"
 
 
-#define RT_MONGO_SEND_MS  4000 /* what is not stored by then has failed */
-#define RT_MONGO_RETRY_MS 2000 /* what was not answered by then is not sent again */
+#define RT_MONGO_SEND_MS    4000              /* what is not stored by then has failed */
+#define RT_MONGO_RETRY_MS   2000              /* what was not answered by then is not sent again */
+#define RT_MONGO_SEND_BYTES (8 * 1024 * 1024) /* of one insert; the server takes 16 MB */
 
 typedef enum {
     RT_SENT_WAITS, /* to be stored */
@@ -58,11 +66,9 @@ typedef struct {
     size_t            count;
     rt_mongo_place_t *places;
     size_t            places_count;
-
-    /* one insert */
-    rt_mongo_item_t **batch;
-    bson_t           *documents;
-    const bson_t    **pointers;
+    int64_t           term;       /* of the inserts; -1: there was none */
+    int               is_durable; /* 0: they were not all of one term */
+    rt_mongo_item_t **batch;      /* of one insert */
     size_t            batch_count;
 } rt_mongo_send_t;
 
@@ -119,12 +125,8 @@ rt_mongo_send_prepare(rt_mongo_send_t *send, rt_message_t **messages, size_t cou
     send->items = rt_arena_calloc(send->arena, count * sizeof(rt_mongo_item_t));
     send->places = rt_arena_alloc(send->arena, count * sizeof(rt_mongo_place_t));
     send->batch = rt_arena_alloc(send->arena, count * sizeof(rt_mongo_item_t *));
-    send->documents = rt_arena_alloc(send->arena, count * sizeof(bson_t));
-    send->pointers = rt_arena_alloc(send->arena, count * sizeof(bson_t *));
 
-    if (send->items == NULL || send->places == NULL || send->batch == NULL
-        || send->documents == NULL || send->pointers == NULL)
-    {
+    if (send->items == NULL || send->places == NULL || send->batch == NULL) {
         return RT_NO_MEMORY;
     }
 
@@ -198,12 +200,6 @@ rt_mongo_send_answers(rt_mongo_send_t *send, const bson_t *reply, int ordered)
     bson_iter_t    iter, each, index;
     const uint8_t *data;
 
-    if (bson_iter_init_find(&iter, reply, "writeConcernErrors") && bson_iter_recurse(&iter, &each)
-        && bson_iter_next(&each))
-    {
-        return RT_UNAVAILABLE;
-    }
-
     for (i = 0; i < send->batch_count; i++) {
         send->batch[i]->sent = RT_SENT_STORED;
     }
@@ -236,51 +232,53 @@ rt_mongo_send_answers(rt_mongo_send_t *send, const bson_t *reply, int ordered)
 }
 
 
-/* 1: the error tells of documents that were refused, and not of the whole command. */
-static int
-rt_mongo_send_is_answer(const bson_t *reply)
+/* Notes the term in which the primary did it; a standalone has none. */
+static void
+rt_mongo_send_term(rt_mongo_send_t *send, const bson_t *reply)
 {
-    bson_iter_t iter, each;
+    int64_t     term;
+    bson_iter_t iter, found;
 
-    return bson_iter_init_find(&iter, reply, "writeErrors") && bson_iter_recurse(&iter, &each)
-        && bson_iter_next(&each);
+    term = 0;
+
+    if (bson_iter_init(&iter, reply) && bson_iter_find_descendant(&iter, "opTime.t", &found)) {
+        term = bson_iter_as_int64(&found);
+    }
+
+    if (send->term == -1) {
+        send->term = term;
+    } else if (send->term != term) {
+        send->is_durable = 0;
+    }
 }
 
 
 /* Sends the batch's documents, once more when that may tell what became of them. */
 static rt_status_t
-rt_mongo_send_documents(rt_mongo_send_t *send, int ordered)
+rt_mongo_send_command(rt_mongo_send_t *send, const bson_t *command, int ordered)
 {
     int          done;
-    bson_t       options = BSON_INITIALIZER, reply;
+    bson_t       reply;
     rt_mongo_t  *db = send->db;
     rt_status_t  status;
     bson_error_t error;
 
-    BSON_APPEND_BOOL(&options, "ordered", ordered);
-    BSON_APPEND_BOOL(&options, "validate", false);
-
     do {
-        done = mongoc_collection_insert_many(db->messages, send->pointers, send->batch_count,
-            &options, &reply, &error);
+        status = RT_UNAVAILABLE;
+        done = mongoc_client_command_simple(db->client, db->store->database, command, NULL, &reply,
+            &error);
 
-        if (done || rt_mongo_send_is_answer(&reply)) {
+        if (done) {
+            rt_mongo_send_term(send, &reply);
             status = rt_mongo_send_answers(send, &reply, ordered);
-        } else {
-            status = RT_UNAVAILABLE;
         }
 
         bson_destroy(&reply);
-    } while (status != RT_OK && rt_time_now_ms() - db->begun_ms < RT_MONGO_RETRY_MS
+    } while (!done && error.domain != MONGOC_ERROR_SERVER
+        && rt_time_now_ms() - db->begun_ms < RT_MONGO_RETRY_MS
         && atomic_load(&db->store->state) == RT_MONGO_UP);
 
-    if (status != RT_OK) {
-        (void) rt_mongo_failed(db, &error);
-    }
-
-    bson_destroy(&options);
-
-    return status;
+    return done ? status : rt_mongo_failed(db, &error);
 }
 
 
@@ -344,34 +342,47 @@ rt_mongo_send_sort(rt_mongo_send_t *send)
 static rt_status_t
 rt_mongo_send_batch(rt_mongo_send_t *send, int ordered)
 {
-    size_t           i, made;
-    rt_status_t      status;
-    rt_mongo_item_t *item;
+    char        buf[16];
+    bson_t      command = BSON_INITIALIZER, documents, one;
+    size_t      i;
+    const char *key;
+    rt_status_t status;
 
     status = rt_mongo_alive(send->db) ? RT_OK : RT_UNAVAILABLE;
-    made = 0;
+
+    BCON_APPEND(&command, "insert", "chatmessages", "ordered", BCON_BOOL(ordered), "writeConcern",
+        "{", "w", BCON_INT32(1), "}");
+    bson_append_array_begin(&command, "documents", -1, &documents);
 
     for (i = 0; i < send->batch_count && status == RT_OK; i++) {
-        item = send->batch[i];
-        bson_init(&send->documents[i]);
-        made++;
-        send->pointers[i] = &send->documents[i];
-        status = rt_mongo_message_write(&send->documents[i], item->message, item->message->seq);
+        bson_uint32_to_string((uint32_t) i, &key, buf, sizeof(buf));
+        bson_append_document_begin(&documents, key, -1, &one);
+        status =
+            rt_mongo_message_write(&one, send->batch[i]->message, send->batch[i]->message->seq);
+        bson_append_document_end(&documents, &one);
     }
 
+    bson_append_array_end(&command, &documents);
+
     if (status == RT_OK) {
-        status = rt_mongo_send_documents(send, ordered);
+        status = rt_mongo_send_command(send, &command, ordered);
 
         for (i = 0; i < send->batch_count; i++) {
             send->batch[i]->is_unsure = status != RT_OK;
         }
     }
 
-    for (i = 0; i < made; i++) {
-        bson_destroy(&send->documents[i]);
-    }
+    bson_destroy(&command);
 
     return status == RT_OK ? rt_mongo_send_sort(send) : status;
+}
+
+
+static size_t
+rt_mongo_send_bytes(const rt_message_t *message)
+{
+    return 1024 + message->content.len + message->attachments.len + message->metadata.len
+        + message->quick_replies.len;
 }
 
 
@@ -380,10 +391,11 @@ rt_mongo_send_batch(rt_mongo_send_t *send, int ordered)
 static void
 rt_mongo_send_gather(rt_mongo_send_t *send, int ordered)
 {
-    size_t           i, p;
+    size_t           i, p, bytes;
     int64_t          seq;
     rt_mongo_item_t *item;
 
+    bytes = 0;
     send->batch_count = 0;
 
     for (p = 0; p < send->places_count; p++) {
@@ -392,10 +404,18 @@ rt_mongo_send_gather(rt_mongo_send_t *send, int ordered)
         for (i = 0; send->places[p].is_ordered == ordered && i < send->count; i++) {
             item = &send->items[i];
 
-            if (item->place == &send->places[p] && item->sent == RT_SENT_WAITS) {
-                item->message->seq = seq++;
-                send->batch[send->batch_count++] = item;
+            if (item->place != &send->places[p] || item->sent != RT_SENT_WAITS) {
+                continue;
             }
+
+            bytes += rt_mongo_send_bytes(item->message);
+
+            if (send->batch_count && bytes > RT_MONGO_SEND_BYTES) {
+                return; /* they wait for the next one */
+            }
+
+            item->message->seq = seq++;
+            send->batch[send->batch_count++] = item;
         }
     }
 }
@@ -466,30 +486,38 @@ rt_mongo_send_put_update(bson_t *update, const rt_mongo_place_t *place)
 }
 
 
+/* RT_OK: the rooms are up to date, and that and the messages are durable. */
 static rt_status_t
-rt_mongo_send_execute(rt_mongo_send_t *send, mongoc_bulk_operation_t *bulk, int64_t updates)
+rt_mongo_send_update(rt_mongo_send_t *send, const bson_t *command, int64_t updates)
 {
+    int          done;
     bson_t       reply;
+    rt_mongo_t  *db = send->db;
     bson_iter_t  iter;
     rt_status_t  status;
     bson_error_t error;
 
-    if (updates == 0) {
-        return RT_OK;
-    }
-
-    status = RT_OK;
-
-    if (!rt_mongo_alive(send->db)) {
+    if (!rt_mongo_alive(db)) {
         return RT_UNAVAILABLE;
     }
 
-    if (mongoc_bulk_operation_execute(bulk, &reply, &error) == 0) {
-        status = rt_mongo_failed(send->db, &error);
+    done = mongoc_client_command_simple(db->client, db->store->database, command, NULL, &reply,
+        &error);
+    status = RT_OK;
 
-    } else if (!bson_iter_init_find(&iter, &reply, "nMatched")
-        || bson_iter_as_int64(&iter) != updates) {
-        status = RT_UNAVAILABLE; /* a room was deleted: which one does not matter so much */
+    if (!done) {
+        status = rt_mongo_failed(db, &error);
+
+    } else {
+        rt_mongo_send_term(send, &reply);
+
+        /* the majority took too long; a room was deleted; there was another primary in between */
+        if (bson_has_field(&reply, "writeConcernError") || bson_has_field(&reply, "writeErrors")
+            || !bson_iter_init_find(&iter, &reply, "n") || bson_iter_as_int64(&iter) != updates
+            || !send->is_durable)
+        {
+            status = RT_UNAVAILABLE;
+        }
     }
 
     bson_destroy(&reply);
@@ -501,45 +529,40 @@ rt_mongo_send_execute(rt_mongo_send_t *send, mongoc_bulk_operation_t *bulk, int6
 static rt_status_t
 rt_mongo_send_rooms(rt_mongo_send_t *send)
 {
-    bson_t                   options = BSON_INITIALIZER, filter, update;
-    size_t                   i;
-    int64_t                  updates;
-    rt_status_t              status;
-    rt_mongo_place_t        *place;
-    mongoc_bulk_operation_t *bulk;
+    char              buf[16];
+    bson_t            command = BSON_INITIALIZER, updates, one, part;
+    size_t            i;
+    uint32_t          count;
+    const char       *key;
+    rt_status_t       status;
+    rt_mongo_place_t *place;
 
-    updates = 0;
-    status = RT_OK;
-    BSON_APPEND_BOOL(&options, "ordered", false);
-    bulk = mongoc_collection_create_bulk_operation_with_opts(send->db->rooms, &options);
+    count = 0;
+    BCON_APPEND(&command, "update", "chatrooms", "ordered", BCON_BOOL(false));
+    bson_concat(&command, &send->db->store->concern);
+    bson_append_array_begin(&command, "updates", -1, &updates);
 
-    for (i = 0; i < send->places_count && status == RT_OK; i++) {
+    for (i = 0; i < send->places_count; i++) {
         place = &send->places[i];
 
         if (place->stored == 0) {
             continue;
         }
 
-        bson_init(&filter);
-        bson_init(&update);
-        rt_mongo_put_room(&filter, "_id", place->room);
-        rt_mongo_send_put_update(&update, place);
-        updates++;
-
-        if (!mongoc_bulk_operation_update_one_with_opts(bulk, &filter, &update, NULL, NULL)) {
-            status = RT_ERROR;
-        }
-
-        bson_destroy(&filter);
-        bson_destroy(&update);
+        bson_uint32_to_string(count++, &key, buf, sizeof(buf));
+        bson_append_document_begin(&updates, key, -1, &one);
+        bson_append_document_begin(&one, "q", -1, &part);
+        rt_mongo_put_room(&part, "_id", place->room);
+        bson_append_document_end(&one, &part);
+        bson_append_document_begin(&one, "u", -1, &part);
+        rt_mongo_send_put_update(&part, place);
+        bson_append_document_end(&one, &part);
+        bson_append_document_end(&updates, &one);
     }
 
-    if (status == RT_OK) {
-        status = rt_mongo_send_execute(send, bulk, updates);
-    }
-
-    mongoc_bulk_operation_destroy(bulk);
-    bson_destroy(&options);
+    bson_append_array_end(&command, &updates);
+    status = count ? rt_mongo_send_update(send, &command, count) : RT_OK;
+    bson_destroy(&command);
 
     return status;
 }
@@ -657,6 +680,8 @@ rt_mongo_messages_add(rt_store_session_t *session, rt_message_t **messages, size
 
     memset(&send, 0, sizeof(send));
     send.db = (rt_mongo_t *) session;
+    send.term = -1;
+    send.is_durable = 1;
     send.arena = rt_arena_create(65536);
 
     if (send.arena == NULL) {
