@@ -57,8 +57,8 @@ suite_id(rt_arena_t *arena)
 }
 
 
-/* A room that is not stored. people: user_id; or owner_id and member_id. Its metadata holds what the
- * members beside it are copies of, as every store may expect. */
+/* A room that is not stored. people: user_id; or owner_id and member_id. Its metadata holds what
+ * the members beside it are copies of, as every store may expect. */
 static __attribute__((unused)) rt_room_t *
 suite_room(rt_room_type_t type, const char *business, const char *first, const char *second)
 {
