@@ -4,8 +4,8 @@
 #   make check           unit tests (TEST=name: one)   make test     all tests, as CI does
 #   make lint, make format, make asan, make fuzz, make valgrind, make bench, make faq-eval
 #
-# Variants: SANITIZE=address,undefined, NGINX_SRC=/path/to/nginx-1.26.3, BUILD=/another/dir,
-# V=1 (show whole commands)
+# Variants: SANITIZE=address,undefined, STORE=mongo (check), NGINX_SRC=/path/to/nginx-1.26.3,
+# BUILD=/another/dir, V=1 (show whole commands)
 
 VERSION   = 0.1.0
 SOVERSION = 0
@@ -42,7 +42,8 @@ MAN_PAGES    := $(sort $(wildcard docs/man/*.1))
 # Libraries that only some versions of the core use are asked for only then.
 uses = $(if $(shell grep -lE '$(1)' $(CORE_SRCS) $(CORE_HEADERS)),$(2))
 PACKAGES := jansson libjwt libcrypto \
-    $(call uses,<sqlite3\.h>,sqlite3) $(call uses,<zlib\.h>,zlib) \
+    $(call uses,<sqlite3\.h>,sqlite3) $(call uses,<mongoc/mongoc\.h>,libmongoc-1.0) \
+    $(call uses,<zlib\.h>,zlib) \
     $(call uses,<unicode/,icu-uc)
 
 STEMMER := $(call uses,<libstemmer\.h>,-lstemmer)# it has no file for pkg-config
@@ -197,7 +198,7 @@ $(BUILD)/test/%: $(BUILD)/obj/%.o $(ARCHIVE)
 	    $(shell pkg-config --libs cmocka) $(LIB_LIBS)
 
 check: $(TESTS)
-	@scripts/check $(BUILD)/check $(TESTS)
+	@STORE='$(STORE)' scripts/check $(BUILD)/check $(TESTS)
 
 test:
 	@scripts/test

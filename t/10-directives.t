@@ -153,7 +153,9 @@ for my $text ("realtime_store sqlite:$dir/data/other.db;", 'realtime_threads 4;'
 
 # The store and what belongs to it
 
-for my $value ('', '""', 'sqlite:', 'mysql://x', '/a/path', 'sqlite') {
+for my $value ('', '""', 'sqlite:', 'mysql://x', '/a/path', 'sqlite', 'mongodb:', 'mongodb://',
+    'mongodb://h/x?w=0', 'mongodb+srv://h')
+{
     my $text = "realtime_store $value;";
     refused($text, qr/realtime_store/, $text, http => $text, store => '');
 }
@@ -169,10 +171,17 @@ accepted('a store in a directory that is made', store => "realtime_store sqlite:
     isnt($code, 0, 'a bus directory too long for a socket: refused');
     like($out, qr/\[emerg\]/, 'a bus directory too long for a socket: says so');
 }
+for my $uri ('mongodb://user:hunter2@h/x?w=0', 'mongodb://user:hunter2@h:port/x',
+    'mongodb://user:hun%ter2@h/x', 'postgres://user:hunter2@h/x')
 {
-    my ($code, $out) = check(store => 'realtime_store mongodb://user:hunter2@127.0.0.1/x;');
-    unlike($out, qr/hunter2/, 'a store\'s password is not repeated');
+    my ($code, $out) = check(store => "realtime_store $uri;");
+    isnt($code, 0, "$uri: refused");
+    unlike($out, qr/hun/, "$uri: the password is not repeated");
 }
+# nothing is resolved or connected to
+accepted("$_ is a store", store => "realtime_store \"$_\";", http => "realtime_bus_dir $dir/bus;")
+    for 'mongodb://user:hunter2@127.0.0.1:1/x', 'mongodb://nowhere.invalid/x?replicaSet=rs&tls=true',
+        'mongodb+srv://cluster.nowhere.invalid/';
 
 
 # nginx -t leaves nothing behind but directories

@@ -159,7 +159,6 @@ static void
 test_lists_agree(void **state)
 {
     int                 type;
-    char                uri[96];
     size_t              i, may;
     rt_log_t            log = {test_log, NULL, RT_LOG_WARN};
     rt_room_t           room;
@@ -171,15 +170,16 @@ test_lists_agree(void **state)
 
     (void) state;
 
-    snprintf(uri, sizeof(uri), "sqlite:%s/chat.db", test_dir);
     arena = rt_arena_create(0);
-    assert_int_equal(rt_store_open(&store, rt_str_c(uri), &log, &error), RT_OK);
+    assert_int_equal(rt_store_open(&store, rt_str_c(test_store), &log, &error), RT_OK);
     assert_int_equal(store->ops->begin(store, RT_STORE_WRITE, &session), RT_OK);
 
     for (type = 0; rt_room_type_names[type] != NULL; type++) {
         room_of((rt_room_type_t) type, &room);
         room.id = rt_arena_printf(arena, "%024d", type);
-        room.metadata = rt_str("{}");
+        room.metadata = rt_arena_printf(arena,
+            "{\"userId\":\"%.*s\",\"ownerId\":\"%.*s\",\"memberId\":\"%.*s\"}",
+            RT_STR_ARG(room.user_id), RT_STR_ARG(room.owner_id), RT_STR_ARG(room.member_id));
         assert_int_equal(store->ops->room_add(session, &room), RT_OK);
     }
 

@@ -39,6 +39,7 @@ rt_call_create(const rt_op_t *op, rt_door_t door, rt_identity_t *identity, json_
     call->arena = arena;
     call->emits_last = &call->emits;
     call->total = -1;
+    call->doubt_after = -1;
 
     if (socket_id.len) {
         call->socket_id = rt_arena_str(arena, socket_id);

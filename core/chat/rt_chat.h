@@ -44,6 +44,7 @@ extern const rt_op_entry_t rt_room_list_ops[];
 extern const rt_op_entry_t rt_room_change_ops[];
 extern const rt_op_entry_t rt_message_send_ops[];
 extern const rt_op_entry_t rt_message_list_ops[];
+extern const rt_op_entry_t rt_message_heal_ops[];
 extern const rt_op_entry_t rt_message_read_ops[];
 
 

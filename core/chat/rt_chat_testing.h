@@ -1,4 +1,5 @@
-/* For the tests of this folder: a core on a file of its own, people, and calls in one line. */
+/* For the tests of this folder: a core on a store of its own (a file; with STORE=mongo in the
+ * environment a database of a mongod of the program's own), people, and calls in one line. */
 
 #ifndef RT_CHAT_TESTING_H
 #define RT_CHAT_TESTING_H
@@ -17,10 +18,15 @@
 #include <rt/rt_call.h>
 #include <rt/rt_json.h>
 
+#include "store/rt_mongod_testing.h"
+
 #define TEST_SECONDS 120 /* a test that hangs ends itself */
 
-static rt_core_t *test_core;
-static char       test_dir[64];
+static rt_core_t  *test_core;
+static char        test_dir[64]; /* empty on MongoDB */
+static char        test_store[256];
+static rt_mongod_t test_mongod;
+static pid_t       test_mongod_owner;
 
 
 static void
@@ -37,19 +43,64 @@ test_log(void *data, rt_log_level_t level, const char *text)
 static __attribute__((unused)) rt_core_t *
 test_core_open(void)
 {
-    char              uri[96];
     rt_core_t        *core;
     rt_error_t        error;
     rt_core_options_t options = {.log = {test_log, NULL, RT_LOG_INFO}};
 
-    snprintf(uri, sizeof(uri), "sqlite:%s/chat.db", test_dir);
-    options.store_uri = rt_str_c(uri);
+    options.store_uri = rt_str_c(test_store);
 
     if (rt_core_open(&core, &options, &error) != RT_OK) {
         fail_msg("%s", error.text);
     }
 
     return core;
+}
+
+
+static int
+test_on_mongo(void)
+{
+    const char *store;
+
+    store = getenv("STORE");
+
+    return store != NULL && strcmp(store, "mongo") == 0;
+}
+
+
+/* What only a file can suffer. */
+static __attribute__((unused)) void
+test_only_sqlite(void)
+{
+    if (test_on_mongo()) {
+        skip();
+    }
+}
+
+
+static void
+test_mongod_end(void)
+{
+    if (getpid() == test_mongod_owner) {
+        rt_mongod_stop(&test_mongod);
+    }
+}
+
+
+/* A new database; the first call starts the server. */
+static void
+test_set_database(void)
+{
+    static int number;
+
+    if (test_mongod.pid == 0) {
+        assert_non_null(rt_mongod_program());
+        test_mongod_owner = getpid();
+        atexit(test_mongod_end);
+        assert_int_equal(rt_mongod_start(&test_mongod, 1), 0);
+    }
+
+    snprintf(test_store, sizeof(test_store), "%stest%d", test_mongod.address, number++);
 }
 
 
@@ -60,8 +111,16 @@ test_setup(void **state)
 
     alarm(TEST_SECONDS);
     rt_json_init();
-    strcpy(test_dir, "/tmp/rt-chat-XXXXXX");
-    assert_non_null(mkdtemp(test_dir));
+
+    if (test_on_mongo()) {
+        test_set_database();
+
+    } else {
+        strcpy(test_dir, "/tmp/rt-chat-XXXXXX");
+        assert_non_null(mkdtemp(test_dir));
+        snprintf(test_store, sizeof(test_store), "sqlite:%s/chat.db", test_dir);
+    }
+
     test_core = test_core_open();
 
     return 0;
@@ -79,12 +138,14 @@ test_teardown(void **state)
 
     rt_core_close(test_core);
 
-    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+    for (i = 0; test_dir[0] != '\0' && i < sizeof(names) / sizeof(names[0]); i++) {
         snprintf(path, sizeof(path), "%s/%s", test_dir, names[i]);
         unlink(path);
     }
 
-    rmdir(test_dir);
+    if (test_dir[0] != '\0') {
+        rmdir(test_dir);
+    }
 
     return 0;
 }

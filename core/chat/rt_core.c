@@ -48,6 +48,13 @@ rt_core_close(rt_core_t *core)
 }
 
 
+int
+rt_core_store_up(const rt_core_t *core)
+{
+    return core->store->ops->up(core->store);
+}
+
+
 static const rt_op_entry_t *
 rt_core_entry(const rt_call_t *call)
 {
@@ -139,12 +146,11 @@ rt_core_run(rt_core_t *core, rt_call_t *call)
 }
 
 
-/* Runs what stands together and is of one operation; returns how many. A call that failed halfway,
- * other than by a refusal, must not leave the half behind. */
+/* Runs what stands together and is of one operation; returns how many. */
 static size_t
 rt_core_run_group(rt_core_t *core, rt_call_t **calls, size_t count)
 {
-    size_t               i, n;
+    size_t               n;
     const rt_op_entry_t *entry;
 
     n = 1;
@@ -152,22 +158,43 @@ rt_core_run_group(rt_core_t *core, rt_call_t **calls, size_t count)
 
     if (entry->run_many == NULL) {
         calls[0]->status = entry->op.run(core, calls[0]);
-
-    } else {
-        while (n < count && calls[n]->op == calls[0]->op) {
-            n++;
-        }
-
-        entry->run_many(core, calls, n);
+        return n;
     }
 
-    for (i = 0; i < n; i++) {
-        if (calls[i]->status >= RT_UNAVAILABLE) {
-            core->store->ops->spoil(calls[i]->session);
-        }
+    while (n < count && calls[n]->op == calls[0]->op) {
+        n++;
     }
+
+    entry->run_many(core, calls, n);
 
     return n;
+}
+
+
+/* 1: a call failed halfway, other than by a refusal, and must not leave the half behind. */
+static int
+rt_core_is_spoiled(rt_call_t *const *calls, size_t count)
+{
+    size_t i;
+
+    for (i = 0; i < count; i++) {
+        if (calls[i]->status >= RT_UNAVAILABLE) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static void
+rt_core_set_session(rt_call_t **calls, size_t count, rt_store_session_t *session)
+{
+    size_t i;
+
+    for (i = 0; i < count; i++) {
+        calls[i]->session = session;
+    }
 }
 
 
@@ -175,7 +202,7 @@ rt_core_run_group(rt_core_t *core, rt_call_t **calls, size_t count)
 static rt_status_t
 rt_core_run_session(rt_core_t *core, rt_call_t **calls, size_t count)
 {
-    size_t                i;
+    size_t                i, n;
     rt_status_t           status;
     rt_store_session_t   *session;
     const rt_store_ops_t *ops;
@@ -187,14 +214,48 @@ rt_core_run_session(rt_core_t *core, rt_call_t **calls, size_t count)
         return status;
     }
 
-    for (i = 0; i < count; i++) {
-        calls[i]->session = session;
-    }
+    rt_core_set_session(calls, count, session);
 
-    for (i = 0; i < count; i += rt_core_run_group(core, &calls[i], count - i)) { /* void */
+    for (i = 0; i < count; i += n) {
+        n = rt_core_run_group(core, &calls[i], count - i);
+
+        if (rt_core_is_spoiled(&calls[i], n)) {
+            ops->spoil(session);
+        }
     }
 
     return ops->end(session, 1);
+}
+
+
+/* Where what is written stays written, each group has a session of its own, and each call its own
+ * fate: nothing is run again, for it would be stored twice. */
+static void
+rt_core_run_apart(rt_core_t *core, rt_call_t **calls, size_t count)
+{
+    int                   undo;
+    size_t                i, j, n;
+    rt_status_t           status;
+    rt_store_session_t   *session;
+    const rt_store_ops_t *ops;
+
+    ops = core->store->ops;
+
+    for (i = 0; i < count; i += n) {
+        n = 1;
+        status = ops->begin(core->store, RT_STORE_WRITE, &session);
+
+        if (status == RT_OK) {
+            rt_core_set_session(&calls[i], count - i, session);
+            n = rt_core_run_group(core, &calls[i], count - i);
+            undo = n == 1 && rt_core_is_spoiled(&calls[i], n);
+            status = ops->end(session, !undo);
+        }
+
+        for (j = i; j < i + n; j++) {
+            rt_core_settle(calls[j], calls[j]->status == RT_OK ? status : calls[j]->status);
+        }
+    }
 }
 
 
@@ -240,6 +301,11 @@ rt_core_run_admitted(rt_core_t *core, rt_call_t **calls, size_t count)
 {
     size_t      i;
     rt_status_t status;
+
+    if (!core->store->ops->atomic) {
+        rt_core_run_apart(core, calls, count);
+        return;
+    }
 
     status = rt_core_run_session(core, calls, count);
 

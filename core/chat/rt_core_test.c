@@ -209,7 +209,7 @@ test_requests(void **state)
 static void
 test_locked(void **state)
 {
-    char                uri[96], room[25];
+    char                room[25];
     rt_log_t            log = {NULL, NULL, RT_LOG_ERROR};
     rt_call_t          *calls[2];
     rt_error_t          error;
@@ -218,9 +218,9 @@ test_locked(void **state)
 
     (void) state;
 
+    test_only_sqlite();
     test_room("anna", "b1", room);
-    snprintf(uri, sizeof(uri), "sqlite:%s/chat.db", test_dir);
-    assert_int_equal(rt_store_open(&other, rt_str_c(uri), &log, &error), RT_OK);
+    assert_int_equal(rt_store_open(&other, rt_str_c(test_store), &log, &error), RT_OK);
     assert_int_equal(other->ops->begin(other, RT_STORE_WRITE, &session), RT_OK);
 
     calls[0] = send_make(room, "x");
@@ -252,7 +252,7 @@ test_locked(void **state)
 static void
 test_fault(void **state)
 {
-    char                uri[96], good[25], bad[25];
+    char                good[25], bad[25];
     rt_log_t            log = {NULL, NULL, RT_LOG_ERROR};
     rt_str_t            id;
     rt_call_t          *calls[3];
@@ -265,10 +265,9 @@ test_fault(void **state)
 
     test_room("anna", "b1", good);
     test_room("bob", "b1", bad);
-    snprintf(uri, sizeof(uri), "sqlite:%s/chat.db", test_dir);
     arena = rt_arena_create(0);
     id = rt_str_c(bad);
-    assert_int_equal(rt_store_open(&other, rt_str_c(uri), &log, NULL), RT_OK);
+    assert_int_equal(rt_store_open(&other, rt_str_c(test_store), &log, NULL), RT_OK);
     assert_int_equal(other->ops->begin(other, RT_STORE_WRITE, &session), RT_OK);
     assert_int_equal(other->ops->rooms_get(session, arena, &id, 1, &room), RT_OK);
     room->metadata = rt_str("[]");
@@ -350,6 +349,7 @@ test_full_disk(void **state)
 
     (void) state;
 
+    test_only_sqlite();
     test_room("anna", "b1", room);
     rt_core_close(test_core); /* a connection must not be used on both sides of a fork */
 

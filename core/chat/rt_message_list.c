@@ -1,4 +1,4 @@
-/* message.list: a room's history in pages; message.heal: what the bus has lost, told again. */
+/* message.list: a room's history in pages. */
 
 #include <stddef.h>
 #include <string.h>
@@ -8,7 +8,6 @@
 
 
 #define RT_HISTORY_LIMIT 50
-#define RT_HEAL_MESSAGES 500
 
 #define rt_history_put(buf, literal) rt_buf_append((buf), (literal), sizeof(literal) - 1)
 
@@ -30,23 +29,8 @@ static const rt_field_t rt_history_fields[] = {
     {NULL, RT_FIELD_STRING, 0, 0, 0, 0, 0, NULL},
 };
 
-typedef struct {
-    rt_str_t room_id;
-    int64_t  after_seq;
-} rt_heal_t;
-
-static const rt_field_t rt_heal_fields[] = {
-    {"roomId", RT_FIELD_STRING, RT_FIELD_REQUIRED, offsetof(rt_heal_t, room_id), 1,
-        RT_ID_CHARACTERS_MAX, 0, NULL},
-    {"afterSeq", RT_FIELD_INTEGER, RT_FIELD_REQUIRED, offsetof(rt_heal_t, after_seq), 0, INT64_MAX,
-        0, NULL},
-    {NULL, RT_FIELD_STRING, 0, 0, 0, 0, 0, NULL},
-};
-
-
 static rt_status_t
-rt_history_before(rt_call_t *call, const rt_room_t *room, rt_history_t *history,
-    rt_message_list_t *list)
+rt_history_before(rt_call_t *call, rt_room_t *room, rt_history_t *history, rt_message_list_t *list)
 {
     rt_status_t           status;
     rt_message_row_t      before;
@@ -73,8 +57,7 @@ rt_history_before(rt_call_t *call, const rt_room_t *room, rt_history_t *history,
 
 
 static rt_status_t
-rt_history_find(rt_call_t *call, const rt_room_t *room, rt_history_t *history,
-    rt_message_list_t *list)
+rt_history_find(rt_call_t *call, rt_room_t *room, rt_history_t *history, rt_message_list_t *list)
 {
     int64_t               offset;
     rt_status_t           status;
@@ -176,60 +159,7 @@ rt_message_list(rt_core_t *core, rt_call_t *call)
 }
 
 
-static rt_status_t
-rt_message_heal(rt_core_t *core, rt_call_t *call)
-{
-    size_t                i;
-    rt_heal_t             heal;
-    rt_room_t            *room;
-    rt_status_t           status;
-    rt_message_row_t     *row;
-    rt_message_list_t     list;
-    const rt_store_ops_t *ops;
-
-    (void) core;
-
-    room = NULL;
-    memset(&heal, 0, sizeof(heal));
-    ops = rt_call_store(call);
-
-    status = rt_schema_read(rt_heal_fields, call->request, &heal, &call->error);
-
-    if (status == RT_OK) {
-        status = rt_call_set_room(call, heal.room_id);
-    }
-
-    if (status == RT_OK) {
-        status = ops->rooms_get(call->session, call->arena, &heal.room_id, 1, &room);
-    }
-
-    if (status == RT_OK && room == NULL) {
-        status = rt_call_fail(call, RT_NOT_FOUND, "Room not found");
-    }
-
-    if (status == RT_OK) {
-        status = ops->messages_list(call->session, call->arena, room, RT_MESSAGES_AFTER,
-            heal.after_seq, RT_HEAL_MESSAGES, &list);
-    }
-
-    if (status != RT_OK || room == NULL) {
-        return status;
-    }
-
-    call->last_seq = room->seq;
-    call->reply = rt_str("{\"success\":true}");
-
-    for (i = 0; i < list.count && status == RT_OK; i++) {
-        row = &list.rows[i];
-        status = rt_emit_message(call, room->id, row->kind, row->seq, row->text);
-    }
-
-    return status;
-}
-
-
 const rt_op_entry_t rt_message_list_ops[] = {
     {{"message.list", RT_OP_READ, rt_message_list}, RT_ROLES_MEMBERS, NULL},
-    {{"message.heal", RT_OP_READ, rt_message_heal}, RT_ROLES_HOST, NULL},
     {{NULL, RT_OP_READ, NULL}, 0, NULL},
 };

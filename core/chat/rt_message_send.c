@@ -12,7 +12,6 @@
 #include "chat/rt_schema.h"
 
 
-#define RT_PREVIEW_CHARACTERS     200
 #define RT_MESSAGE_METADATA_BYTES 16384
 
 #define rt_send_put(buf, literal) rt_buf_append((buf), (literal), sizeof(literal) - 1)
@@ -55,28 +54,6 @@ static const rt_field_t rt_send_fields[] = {
         NULL},
     {NULL, RT_FIELD_STRING, 0, 0, 0, 0, 0, NULL},
 };
-
-
-/* The first characters, which the list of rooms shows. s is valid UTF-8. */
-static rt_str_t
-rt_send_preview(rt_str_t s)
-{
-    size_t i, characters;
-
-    if (s.len <= RT_PREVIEW_CHARACTERS) {
-        return s;
-    }
-
-    characters = 0;
-
-    for (i = 0; i < s.len; i++) {
-        if (((unsigned char) s.data[i] & 0xc0) != 0x80 && characters++ == RT_PREVIEW_CHARACTERS) {
-            break;
-        }
-    }
-
-    return (rt_str_t){s.data, i};
-}
 
 
 /* The request, as far as it can be judged without the store. */
@@ -127,7 +104,7 @@ rt_send_fill(rt_send_t *send)
     message->reply_to_id = send->reply_to_id;
     message->client_id = send->client_id;
     message->kind = RT_MESSAGE_PLAIN;
-    message->preview = rt_send_preview(send->content);
+    message->preview = rt_message_preview(send->content);
     message->created_at_ms = rt_time_now_ms();
 
     if (message->sender_name.len == 0) {
@@ -383,6 +360,19 @@ rt_send_decide_all(rt_send_t **sends, size_t count, rt_arena_t *arena)
 }
 
 
+/* Where the store isn't atomic each message has its own fate. */
+static rt_status_t
+rt_send_stored(rt_send_t *send)
+{
+    if (send->message.status >= RT_UNAVAILABLE) {
+        send->call->doubt_after = send->message.doubt_after;
+        return send->message.status;
+    }
+
+    return rt_send_answer(send);
+}
+
+
 static void
 rt_send_store_all(rt_send_t **sends, size_t count)
 {
@@ -404,7 +394,7 @@ rt_send_store_all(rt_send_t **sends, size_t count)
     status = rt_call_store(first)->messages_add(first->session, messages, count);
 
     for (i = 0; i < count; i++) {
-        sends[i]->call->status = status == RT_OK ? rt_send_answer(sends[i]) : status;
+        sends[i]->call->status = status == RT_OK ? rt_send_stored(sends[i]) : status;
     }
 }
 

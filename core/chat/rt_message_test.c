@@ -402,6 +402,61 @@ test_heal(void **state)
 }
 
 
+static void
+test_heal_many(void **state)
+{
+    int        i;
+    char       other[25];
+    json_t    *json;
+    rt_call_t *call;
+
+    (void) state;
+
+    test_room("bob", "b1", other);
+    say(CUSTOMER, "1", NULL);
+    say(STAFF, "2", NULL);
+    test_expect("message.send", test_person("bob", "b1", "CUSTOMER"), RT_OK,
+        test_text("{\"roomId\":\"%s\",\"content\":\"3\"}", other));
+
+    call = test_run("message.heal", RT_DOOR_SOCKET, NULL, RT_OK,
+        test_text("{\"rooms\":[{\"roomId\":\"%s\",\"afterSeq\":1},{\"roomId\":\"x\",\"afterSeq\":0}"
+                  ","
+                  "{\"roomId\":\"%s\",\"afterSeq\":0},{\"roomId\":\"%s\",\"afterSeq\":9}]}",
+            room, other, room));
+    json_decref(test_emit_is(call, 0, test_text("room:%s", room), "chat:new-message", 2));
+    json_decref(test_emit_is(call, 1, test_text("room:%s", other), "chat:new-message", 1));
+    assert_null(test_emit(call, 2));
+    json = test_reply(call);
+    test_member(json, "rooms.0.lastSeq", "2");
+    test_member(json, "rooms.0.more", "false");
+    test_member(json, "rooms.0.roomId", test_text("\"%s\"", room));
+    test_member(json, "rooms.1.lastSeq", "0");
+    test_member(json, "rooms.2.lastSeq", "1");
+    json_decref(json);
+    rt_call_destroy(call);
+
+    /* more than one answer holds */
+    for (i = 0; i < 505; i++) {
+        test_expect("message.send", test_person("bob", "b1", "CUSTOMER"), RT_OK,
+            test_text("{\"roomId\":\"%s\",\"content\":\"x\"}", other));
+    }
+
+    call = test_run("message.heal", RT_DOOR_SOCKET, NULL, RT_OK,
+        test_text("{\"rooms\":[{\"roomId\":\"%s\",\"afterSeq\":1}]}", other));
+    json_decref(test_emit_is(call, 499, test_text("room:%s", other), "chat:new-message", 501));
+    assert_null(test_emit(call, 500));
+    json = test_reply(call);
+    test_member(json, "rooms.0.lastSeq", "506");
+    test_member(json, "rooms.0.more", "true");
+    json_decref(json);
+    rt_call_destroy(call);
+
+    test_expect("message.heal", NULL, RT_INVALID, "{\"rooms\":[]}");
+    test_expect("message.heal", NULL, RT_INVALID, "{\"rooms\":[7]}");
+    test_expect("message.heal", NULL, RT_INVALID, "{\"rooms\":{\"roomId\":\"x\",\"afterSeq\":0}}");
+}
+
+
 /* Marks and compares the answer's ids and the event's. NULL: no event. */
 static void
 read_is(rt_identity_t *identity, const char *ids, const char *answer, const char *event,
@@ -518,6 +573,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_send_archived, setup, test_teardown),
         cmocka_unit_test_setup_teardown(test_list, setup, test_teardown),
         cmocka_unit_test_setup_teardown(test_heal, setup, test_teardown),
+        cmocka_unit_test_setup_teardown(test_heal_many, setup, test_teardown),
         cmocka_unit_test_setup_teardown(test_read, setup, test_teardown),
         cmocka_unit_test_setup_teardown(test_read_shows, setup, test_teardown),
     };

@@ -12,6 +12,7 @@ static const rt_op_entry_t *const rt_op_tables[] = {
     rt_room_change_ops,
     rt_message_send_ops,
     rt_message_list_ops,
+    rt_message_heal_ops,
     rt_message_read_ops,
 };
 

@@ -39,7 +39,7 @@ static const rt_field_t rt_join_own_fields[] = {
 
 /* The answer; room and messages are of one session, so that lastSeq is where the messages end. */
 static rt_status_t
-rt_join_answer(rt_call_t *call, const rt_room_t *room)
+rt_join_answer(rt_call_t *call, rt_room_t *room)
 {
     size_t            i;
     rt_buf_t          buf;

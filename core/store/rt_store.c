@@ -10,11 +10,13 @@ typedef struct {
 
 static const rt_store_scheme_t rt_store_schemes[] = {
     {rt_str("sqlite:"), &rt_store_sqlite},
+    {rt_str("mongodb:"), &rt_store_mongo},
+    {rt_str("mongodb+srv:"), &rt_store_mongo},
 };
 
 
 static const rt_store_ops_t *
-rt_store_find(rt_str_t uri, rt_str_t *address, rt_error_t *error)
+rt_store_find(rt_str_t uri, rt_error_t *error)
 {
     size_t   i;
     rt_str_t head, scheme;
@@ -24,13 +26,13 @@ rt_store_find(rt_str_t uri, rt_str_t *address, rt_error_t *error)
         head = (rt_str_t){uri.data, scheme.len};
 
         if (uri.len >= scheme.len && rt_str_eq(head, scheme)) {
-            *address = (rt_str_t){uri.data + scheme.len, uri.len - scheme.len};
             return rt_store_schemes[i].ops;
         }
     }
 
     /* the URI may hold a password: it is not repeated */
-    rt_error_set(error, RT_INVALID, "unknown kind of store: it must be \"sqlite:PATH\"");
+    rt_error_set(error, RT_INVALID,
+        "unknown kind of store: it must be \"sqlite:PATH\" or \"mongodb://HOST/DATABASE\"");
 
     return NULL;
 }
@@ -39,36 +41,34 @@ rt_store_find(rt_str_t uri, rt_str_t *address, rt_error_t *error)
 rt_status_t
 rt_store_check(rt_str_t uri, rt_error_t *error)
 {
-    rt_str_t              address;
     const rt_store_ops_t *ops;
 
-    ops = rt_store_find(uri, &address, error);
+    ops = rt_store_find(uri, error);
     if (ops == NULL) {
         return RT_INVALID;
     }
 
-    return ops->check(address, error);
+    return ops->check(uri, error);
 }
 
 
 rt_status_t
 rt_store_open(rt_store_t **out, rt_str_t uri, const rt_log_t *log, rt_error_t *error)
 {
-    rt_str_t              address;
     rt_status_t           status;
     const rt_store_ops_t *ops;
 
-    ops = rt_store_find(uri, &address, error);
+    ops = rt_store_find(uri, error);
     if (ops == NULL) {
         return RT_INVALID;
     }
 
-    status = ops->check(address, error);
+    status = ops->check(uri, error);
     if (status != RT_OK) {
         return status;
     }
 
-    return ops->open(out, address, log, error);
+    return ops->open(out, uri, log, error);
 }
 
 

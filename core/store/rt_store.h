@@ -91,11 +91,16 @@ typedef struct {
     rt_str_t          quick_replies; /* JSON array text */
     rt_str_t          metadata;      /* JSON object text */
     rt_str_t          preview;       /* what the room shows as lastMessage */
+    int               is_edited;     /* only others do so: 0 in what is to be stored */
+    int               is_deleted;
     int64_t           created_at_ms;
 
     rt_arena_t *arena;        /* where text goes */
     rt_status_t status;       /* RT_OK: stored. RT_CONFLICT: a retry (client_id): what follows and
-                               * id and created_at_ms are then the first one's */
+                               * id and created_at_ms are then the first one's. RT_UNAVAILABLE &c.
+                               * where the store is not atomic: see doubt_after */
+    int64_t     doubt_after;  /* of one that failed and may be stored all the same: the room's seq
+                               * before; else -1 */
     int64_t     seq;          /* its place in the room, from 1 without holes */
     int64_t     unread_count; /* of the room, after it */
     rt_str_t    text;         /* the whole document as JSON */
@@ -182,14 +187,34 @@ typedef struct {
 } rt_message_reads_t;
 
 
+/* What a room's members may have missed. */
+typedef struct {
+    rt_str_t room_id;
+    int64_t  after_seq;
+
+    rt_message_list_t list;     /* with a higher seq, oldest first */
+    int               exists;   /* 0: there is no such room */
+    int64_t           last_seq; /* of the newest message; 0 without one */
+    int               has_more; /* 1: there are more than the list holds */
+} rt_room_after_t;
+
+
 typedef enum { RT_STORE_READ, RT_STORE_WRITE } rt_store_mode_t;
 
 typedef struct {
-    /* Says whether the part of the URI after "<scheme>:" can be used; opens nothing. */
-    rt_status_t (*check)(rt_str_t address, rt_error_t *error);
+    /* 1: a write session's changes become durable together or not at all. 0: each operation's
+     * change is durable when it returns, and a failed one leaves what others did alone; only rooms
+     * that the session made are taken back when it is rolled back. */
+    int atomic;
 
-    rt_status_t (*open)(rt_store_t **out, rt_str_t address, const rt_log_t *log, rt_error_t *error);
+    /* Says whether the URI, of a scheme of this store's, can be used; opens nothing. */
+    rt_status_t (*check)(rt_str_t uri, rt_error_t *error);
+
+    rt_status_t (*open)(rt_store_t **out, rt_str_t uri, const rt_log_t *log, rt_error_t *error);
     void (*close)(rt_store_t *store); /* no session may be open */
+
+    /* 1: it answers, as far as is known without asking it. Never blocks. */
+    int (*up)(rt_store_t *store);
 
     rt_status_t (*begin)(rt_store_t *store, rt_store_mode_t mode, rt_store_session_t **out);
 
@@ -223,7 +248,8 @@ typedef struct {
 
     /* Stores messages of any rooms in their order, each at its room's next seq, and brings the
      * rooms up to date: seq, unread_count (a customer's message adds one), lastMessage…. Each item
-     * has its own status. */
+     * has its own status. Where others write at the same time (a store that is not atomic), order
+     * is kept between messages of one sender in one room. */
     rt_status_t (*messages_add)(rt_store_session_t *session, rt_message_t **messages, size_t count);
 
     /* The room's message of that id; out->text is empty (NULL) when there is none. */
@@ -235,10 +261,14 @@ typedef struct {
         const rt_room_t *room, rt_str_t sender_id, rt_str_t client_id, rt_message_row_t *out);
 
     /* At most `limit`, always given oldest first. `at` is offset or seq, as the range says. The
-     * room was loaded in the same session. */
-    rt_status_t (*messages_list)(rt_store_session_t *session, rt_arena_t *arena,
-        const rt_room_t *room, rt_message_range_t range, int64_t at, int64_t limit,
-        rt_message_list_t *out);
+     * room was loaded in the same session, and may be brought up to date: no message is given that
+     * lies behind its seq. */
+    rt_status_t (*messages_list)(rt_store_session_t *session, rt_arena_t *arena, rt_room_t *room,
+        rt_message_range_t range, int64_t at, int64_t limit, rt_message_list_t *out);
+
+    /* Of several rooms, at most `limit` messages in all, oldest first in each room. */
+    rt_status_t (*messages_after)(rt_store_session_t *session, rt_arena_t *arena,
+        rt_room_after_t *rooms, size_t count, int64_t limit);
 
     /* How many messages the room has. */
     rt_status_t (*messages_count)(rt_store_session_t *session, const rt_room_t *room, int64_t *out);
@@ -257,6 +287,7 @@ struct rt_store_session_s {
 };
 
 extern const rt_store_ops_t rt_store_sqlite;
+extern const rt_store_ops_t rt_store_mongo;
 
 /* Finds the implementation by the URI's scheme. RT_INVALID with the reason. */
 rt_status_t rt_store_check(rt_str_t uri, rt_error_t *error);
@@ -274,6 +305,13 @@ void rt_room_write_json(rt_buf_t *buf, const rt_room_t *room);
 void rt_message_write_head(rt_buf_t *buf, const rt_message_t *message);
 void rt_message_write_tail(rt_buf_t *buf, int64_t seq, int is_read, int64_t read_at_ms,
     int64_t updated_at_ms);
+
+/* What can be open only once, as one text that is the same for all rooms in the same place: see
+ * room_find_open. len 0: no such rule. RT_NO_MEMORY. */
+rt_status_t rt_room_open_key(const rt_room_t *room, rt_buf_t *key);
+
+/* The beginning of a content, which the list of rooms shows. content is valid UTF-8. */
+rt_str_t rt_message_preview(rt_str_t content);
 
 /* The index of name among NULL terminated names, or -1. */
 int rt_name_find(const char *const *names, rt_str_t name);

@@ -168,7 +168,11 @@ rt_message_write_head(rt_buf_t *buf, const rt_message_t *message)
     rt_store_put_id(buf, message->faq_id);
     rt_store_put(buf, ",\"quickReplies\":");
     rt_store_put_json(buf, message->quick_replies, rt_str("[]"));
-    rt_store_put(buf, ",\"isEdited\":false,\"isDeleted\":false,\"metadata\":");
+    rt_store_put(buf, ",\"isEdited\":");
+    rt_store_put_bool(buf, message->is_edited);
+    rt_store_put(buf, ",\"isDeleted\":");
+    rt_store_put_bool(buf, message->is_deleted);
+    rt_store_put(buf, ",\"metadata\":");
     rt_store_put_json(buf, message->metadata, rt_str("{}"));
     rt_store_put(buf, ",\"createdAt\":");
     rt_store_put_time(buf, message->created_at_ms);

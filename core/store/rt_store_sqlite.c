@@ -12,9 +12,23 @@
 #include "store/rt_store_sqlite.h"
 
 
-static rt_status_t
-rt_sqlite_check(rt_str_t address, rt_error_t *error)
+/* What follows the scheme: a path. */
+static rt_str_t
+rt_sqlite_path(rt_str_t uri)
 {
+    const rt_str_t scheme = rt_str("sqlite:");
+
+    return (rt_str_t){uri.data + scheme.len, uri.len - scheme.len};
+}
+
+
+static rt_status_t
+rt_sqlite_check(rt_str_t uri, rt_error_t *error)
+{
+    rt_str_t address;
+
+    address = rt_sqlite_path(uri);
+
     if (address.len == 0 || memchr(address.data, '\0', address.len) != NULL) {
         return rt_error_set(error, RT_INVALID, "sqlite: the path of a file is needed");
     }
@@ -61,8 +75,9 @@ rt_sqlite_configure(void)
 
 
 static rt_status_t
-rt_sqlite_open(rt_store_t **out, rt_str_t address, const rt_log_t *log, rt_error_t *error)
+rt_sqlite_open(rt_store_t **out, rt_str_t uri, const rt_log_t *log, rt_error_t *error)
 {
+    rt_str_t           path;
     rt_status_t        status;
     rt_sqlite_store_t *store;
 
@@ -75,7 +90,8 @@ rt_sqlite_open(rt_store_t **out, rt_str_t address, const rt_log_t *log, rt_error
         return rt_error_set(error, RT_NO_MEMORY, "no memory");
     }
 
-    store->path = strndup(address.data, address.len);
+    path = rt_sqlite_path(uri);
+    store->path = strndup(path.data, path.len);
     if (store->path == NULL) {
         free(store);
         return rt_error_set(error, RT_NO_MEMORY, "no memory");
@@ -251,10 +267,19 @@ rt_sqlite_spoil(rt_store_session_t *session)
 }
 
 
+static int
+rt_sqlite_up(rt_store_t *base)
+{
+    return atomic_load(&((rt_sqlite_store_t *) base)->trouble) == 0;
+}
+
+
 const rt_store_ops_t rt_store_sqlite = {
+    .atomic = 1,
     .check = rt_sqlite_check,
     .open = rt_sqlite_open,
     .close = rt_sqlite_close,
+    .up = rt_sqlite_up,
     .begin = rt_sqlite_begin,
     .end = rt_sqlite_end,
     .spoil = rt_sqlite_spoil,
@@ -267,6 +292,7 @@ const rt_store_ops_t rt_store_sqlite = {
     .message_get = rt_sqlite_message_get,
     .message_find = rt_sqlite_message_find,
     .messages_list = rt_sqlite_messages_list,
+    .messages_after = rt_sqlite_messages_after,
     .messages_count = rt_sqlite_messages_count,
     .messages_read = rt_sqlite_messages_read,
 };

@@ -131,9 +131,10 @@ rt_status_t rt_sqlite_message_get(rt_store_session_t *session, rt_arena_t *arena
     const rt_room_t *room, rt_str_t id, rt_message_row_t *out);
 rt_status_t rt_sqlite_message_find(rt_store_session_t *session, rt_arena_t *arena,
     const rt_room_t *room, rt_str_t sender_id, rt_str_t client_id, rt_message_row_t *out);
-rt_status_t rt_sqlite_messages_list(rt_store_session_t *session, rt_arena_t *arena,
-    const rt_room_t *room, rt_message_range_t range, int64_t at, int64_t limit,
-    rt_message_list_t *out);
+rt_status_t rt_sqlite_messages_list(rt_store_session_t *session, rt_arena_t *arena, rt_room_t *room,
+    rt_message_range_t range, int64_t at, int64_t limit, rt_message_list_t *out);
+rt_status_t rt_sqlite_messages_after(rt_store_session_t *session, rt_arena_t *arena,
+    rt_room_after_t *rooms, size_t count, int64_t limit);
 rt_status_t rt_sqlite_messages_count(rt_store_session_t *session, const rt_room_t *room,
     int64_t *out);
 rt_status_t rt_sqlite_messages_read(rt_store_session_t *session, rt_arena_t *arena,

@@ -287,7 +287,7 @@ rt_sqlite_messages_reverse(rt_message_list_t *list)
 
 /* There are no holes in seq, so a page is a range: nothing has to be counted or skipped. */
 rt_status_t
-rt_sqlite_messages_list(rt_store_session_t *session, rt_arena_t *arena, const rt_room_t *room,
+rt_sqlite_messages_list(rt_store_session_t *session, rt_arena_t *arena, rt_room_t *room,
     rt_message_range_t range, int64_t at, int64_t limit, rt_message_list_t *out)
 {
     int           code;
@@ -330,6 +330,61 @@ rt_sqlite_messages_list(rt_store_session_t *session, rt_arena_t *arena, const rt
 
     if (range != RT_MESSAGES_AFTER) {
         rt_sqlite_messages_reverse(out);
+    }
+
+    return status;
+}
+
+
+static rt_status_t
+rt_sqlite_room_after(rt_store_session_t *session, rt_arena_t *arena, rt_room_t *room,
+    rt_room_after_t *after, int64_t limit)
+{
+    rt_status_t status;
+
+    after->exists = 1;
+    after->last_seq = room->seq;
+
+    if (limit > room->seq - after->after_seq) {
+        limit = room->seq - after->after_seq; /* there are no holes */
+    }
+
+    if (limit > 0) {
+        status = rt_sqlite_messages_list(session, arena, room, RT_MESSAGES_AFTER, after->after_seq,
+            limit, &after->list);
+        if (status != RT_OK) {
+            return status;
+        }
+    }
+
+    after->has_more = after->after_seq + (int64_t) after->list.count < room->seq;
+
+    return RT_OK;
+}
+
+
+rt_status_t
+rt_sqlite_messages_after(rt_store_session_t *session, rt_arena_t *arena, rt_room_after_t *rooms,
+    size_t count, int64_t limit)
+{
+    size_t      i;
+    rt_room_t  *room;
+    rt_status_t status;
+
+    status = RT_OK;
+
+    for (i = 0; i < count && status == RT_OK; i++) {
+        memset(&rooms[i].list, 0, sizeof(rt_message_list_t));
+        rooms[i].exists = 0;
+        rooms[i].last_seq = 0;
+        rooms[i].has_more = 0;
+
+        status = rt_sqlite_rooms_get(session, arena, &rooms[i].room_id, 1, &room);
+
+        if (status == RT_OK && room != NULL) {
+            status = rt_sqlite_room_after(session, arena, room, &rooms[i], limit);
+            limit -= (int64_t) rooms[i].list.count;
+        }
     }
 
     return status;

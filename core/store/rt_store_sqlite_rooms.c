@@ -113,54 +113,6 @@ rt_sqlite_rooms_get(rt_store_session_t *session, rt_arena_t *arena, const rt_str
 }
 
 
-/* What can be open only once, as one text: the ids are printable, so a line feed parts them. The
- * two people of a team-chat stand in their order, whoever asked. len 0: no such rule. */
-static rt_status_t
-rt_sqlite_open_key(const rt_room_t *room, rt_buf_t *key)
-{
-    int      order;
-    size_t   shorter;
-    rt_str_t first, second;
-
-    first = room->user_id;
-    second = rt_str_null;
-
-    if (room->type == RT_ROOM_TEAM_CHAT) {
-        first = room->owner_id;
-        second = room->member_id;
-        shorter = first.len < second.len ? first.len : second.len;
-        order = memcmp(first.data, second.data, shorter);
-
-        if (order > 0 || (order == 0 && first.len > second.len)) {
-            first = room->member_id;
-            second = room->owner_id;
-        }
-
-    } else if (room->type == RT_ROOM_ADMIN_SUPPORT) {
-        first = room->owner_id;
-    }
-
-    key->len = 0;
-
-    if (room->type == RT_ROOM_STAFF_CHAT || first.len == 0) {
-        return RT_OK;
-    }
-
-    rt_buf_append_int(key, (int64_t) room->type);
-    rt_buf_append(key, "\n", 1);
-    rt_buf_append_str(key, room->business_id);
-    rt_buf_append(key, "\n", 1);
-    rt_buf_append_str(key, first);
-
-    if (second.len) {
-        rt_buf_append(key, "\n", 1);
-        rt_buf_append_str(key, second);
-    }
-
-    return key->failed ? RT_NO_MEMORY : RT_OK;
-}
-
-
 static void
 rt_sqlite_bind_key(rt_sqlite_t *db, sqlite3_stmt *statement, int at, int open)
 {
@@ -180,7 +132,7 @@ rt_sqlite_room_find_open(rt_store_session_t *session, rt_arena_t *arena, const r
     rt_sqlite_t  *db = (rt_sqlite_t *) session;
     sqlite3_stmt *statement;
 
-    if (rt_sqlite_open_key(like, &db->scratch) != RT_OK) {
+    if (rt_room_open_key(like, &db->scratch) != RT_OK) {
         return RT_NO_MEMORY;
     }
 
@@ -202,7 +154,7 @@ rt_sqlite_room_add(rt_store_session_t *session, rt_room_t *room)
     rt_sqlite_t  *db = (rt_sqlite_t *) session;
     sqlite3_stmt *statement;
 
-    if (rt_sqlite_open_key(room, &db->scratch) != RT_OK) {
+    if (rt_room_open_key(room, &db->scratch) != RT_OK) {
         return RT_NO_MEMORY;
     }
 
@@ -245,7 +197,7 @@ rt_sqlite_room_state(rt_sqlite_t *db, const rt_room_t *room)
 {
     sqlite3_stmt *statement;
 
-    if (rt_sqlite_open_key(room, &db->scratch) != RT_OK) {
+    if (rt_room_open_key(room, &db->scratch) != RT_OK) {
         return RT_NO_MEMORY;
     }
 

@@ -6,7 +6,7 @@
 #include "store/rt_store_sqlite.h"
 
 
-/* rooms.open_key: what may be open only once (see rt_sqlite_open_key), NULL for closed rooms.
+/* rooms.open_key: what may be open only once (see rt_room_open_key), NULL for closed rooms.
  * Numbers of type, sender_type and kind: rt_store.h; of is_read: rt_store_sqlite.h. Times:
  * milliseconds since 1970; 0: none. */
 static const char rt_sqlite_schema_1[] =

@@ -1,182 +1,16 @@
 /* What every store must do, written once: each store's test program includes this, provides
- * suite_open(), setup and teardown (around suite_setup and suite_teardown), and runs
- * SUITE_TESTS. */
+ * suite_open(), setup and teardown (around suite_setup and suite_teardown, see
+ * rt_store_testing.h), and runs SUITE_TESTS. */
 
 #ifndef RT_STORE_SUITE_H
 #define RT_STORE_SUITE_H
 
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-#include <cmocka.h>
-
-#include <rt/rt_json.h>
-#include <rt/rt_text.h>
-
-#include "store/rt_store.h"
+#include "store/rt_store_testing.h"
 
 
 #define SUITE_THREADS 8
-
-/* Another handle of the store that the current test works on; never NULL. */
-static rt_store_t *suite_open(void);
-
-static rt_store_t *suite_store;
-static rt_arena_t *suite_arena;
-
-
-static rt_store_session_t *
-suite_begin(rt_store_mode_t mode)
-{
-    rt_store_session_t *session;
-
-    assert_int_equal(suite_store->ops->begin(suite_store, mode, &session), RT_OK);
-
-    return session;
-}
-
-
-static void
-suite_end(rt_store_session_t *session)
-{
-    assert_int_equal(suite_store->ops->end(session, 1), RT_OK);
-}
-
-
-static rt_str_t
-suite_id(rt_arena_t *arena)
-{
-    char id[RT_ID_LEN + 1];
-
-    rt_id_make(id);
-
-    return rt_arena_str(arena, (rt_str_t){id, RT_ID_LEN});
-}
-
-
-/* A room that is not stored. people: user_id; or owner_id and member_id. */
-static rt_room_t *
-suite_room(rt_room_type_t type, const char *business, const char *first, const char *second)
-{
-    rt_room_t *room;
-
-    room = rt_arena_calloc(suite_arena, sizeof(rt_room_t));
-    assert_non_null(room);
-
-    room->id = suite_id(suite_arena);
-    room->business_id = rt_str_c(business);
-    room->type = type;
-    room->name = rt_str("A room");
-    room->is_active = 1;
-    room->created_at_ms = rt_time_now_ms();
-    room->updated_at_ms = room->created_at_ms;
-    room->last_message_at_ms = room->created_at_ms;
-    room->priority = rt_str("medium");
-    room->metadata = rt_str("{\"userPhone\":\"+44 1\",\"tags\":[]}");
-
-    if (type == RT_ROOM_CUSTOMER_SUPPORT) {
-        room->user_id = rt_str_c(first);
-        room->user_name = rt_str("Zoë");
-        room->user_email = rt_str("zoe@example.com");
-    } else {
-        room->owner_id = rt_str_c(first);
-        room->member_id = rt_str_c(second);
-    }
-
-    return room;
-}
-
-
-static rt_room_t *
-suite_room_added(const char *business, const char *user)
-{
-    rt_room_t          *room;
-    rt_store_session_t *session;
-
-    room = suite_room(RT_ROOM_CUSTOMER_SUPPORT, business, user, NULL);
-    session = suite_begin(RT_STORE_WRITE);
-    assert_int_equal(suite_store->ops->room_add(session, room), RT_OK);
-    suite_end(session);
-
-    return room;
-}
-
-
-static rt_room_t *
-suite_room_get(rt_str_t id)
-{
-    rt_room_t          *room;
-    rt_store_session_t *session;
-
-    session = suite_begin(RT_STORE_READ);
-    assert_int_equal(suite_store->ops->rooms_get(session, suite_arena, &id, 1, &room), RT_OK);
-    suite_end(session);
-
-    return room;
-}
-
-
-static void
-suite_message(rt_message_t *message, rt_room_t *room, rt_sender_type_t type, const char *sender,
-    const char *content)
-{
-    memset(message, 0, sizeof(rt_message_t));
-
-    message->arena = suite_arena;
-    message->room = room;
-    message->id = suite_id(suite_arena);
-    message->sender_id = rt_str_c(sender);
-    message->sender_type = type;
-    message->sender_name = rt_str("Someone");
-    message->message_type = rt_str("text");
-    message->content = rt_str_c(content);
-    message->preview = message->content;
-    message->created_at_ms = rt_time_now_ms();
-}
-
-
-/* Adds `count` of one sender to a room that is loaded anew. */
-static void
-suite_add(rt_str_t room_id, rt_sender_type_t type, const char *sender, size_t count)
-{
-    size_t              i;
-    rt_room_t          *room;
-    rt_message_t        messages[64], *list[64];
-    rt_store_session_t *session;
-
-    session = suite_begin(RT_STORE_WRITE);
-    assert_int_equal(suite_store->ops->rooms_get(session, suite_arena, &room_id, 1, &room), RT_OK);
-
-    for (i = 0; i < count; i++) {
-        suite_message(&messages[i], room, type, sender, "text");
-        list[i] = &messages[i];
-    }
-
-    assert_int_equal(suite_store->ops->messages_add(session, list, count), RT_OK);
-    suite_end(session);
-}
-
-
-static void
-suite_text_is(rt_str_t text, const char *member, const char *expected)
-{
-    char   *dump;
-    json_t *json;
-
-    assert_int_equal(rt_json_parse(text, &json, NULL), RT_OK);
-    dump = json_dumps(json_object_get(json, member), JSON_COMPACT | JSON_ENCODE_ANY);
-    assert_non_null(dump);
-    assert_string_equal(dump, expected);
-    free(dump);
-    json_decref(json);
-}
 
 
 static void
@@ -227,21 +61,6 @@ suite_test_room(void **state)
     assert_int_equal(found->is_archived, 1);
     assert_true(rt_str_eq(found->priority, rt_str("high")));
     assert_true(rt_str_eq(found->metadata, rt_str("{\"priority\":\"high\"}")));
-}
-
-
-/* Adds and says what came of it; a conflict must leave the session usable. */
-static rt_status_t
-suite_try(rt_room_t *room)
-{
-    rt_status_t         status;
-    rt_store_session_t *session;
-
-    session = suite_begin(RT_STORE_WRITE);
-    status = suite_store->ops->room_add(session, room);
-    suite_end(session);
-
-    return status;
 }
 
 
@@ -415,30 +234,6 @@ suite_test_message_get(void **state)
 
 
 static void
-suite_list_is(const rt_room_t *room, rt_message_range_t range, int64_t at, int64_t limit,
-    int64_t first_seq, size_t count)
-{
-    size_t                i;
-    rt_room_t            *loaded;
-    rt_message_list_t     list;
-    rt_store_session_t   *session;
-    const rt_store_ops_t *ops = suite_store->ops;
-
-    session = suite_begin(RT_STORE_READ);
-    assert_int_equal(ops->rooms_get(session, suite_arena, &room->id, 1, &loaded), RT_OK);
-    assert_int_equal(ops->messages_list(session, suite_arena, loaded, range, at, limit, &list),
-        RT_OK);
-    suite_end(session);
-
-    assert_int_equal(list.count, count);
-
-    for (i = 0; i < count; i++) {
-        assert_int_equal(list.rows[i].seq, first_seq + (int64_t) i);
-    }
-}
-
-
-static void
 suite_test_list(void **state)
 {
     int64_t             count;
@@ -467,27 +262,6 @@ suite_test_list(void **state)
     assert_int_equal(suite_store->ops->messages_count(session, room, &count), RT_OK);
     suite_end(session);
     assert_int_equal(count, 20);
-}
-
-
-static void
-suite_reads(rt_message_reads_t *reads, rt_room_t *room, rt_reads_t whose, const char *reader,
-    const rt_str_t *ids, size_t count)
-{
-    rt_store_session_t *session;
-
-    memset(reads, 0, sizeof(rt_message_reads_t));
-    reads->room = room;
-    reads->whose = whose;
-    reads->reader_id = rt_str_c(reader);
-    reads->all = ids == NULL;
-    reads->ids = ids;
-    reads->count = count;
-    reads->now_ms = rt_time_now_ms();
-
-    session = suite_begin(RT_STORE_WRITE);
-    assert_int_equal(suite_store->ops->messages_read(session, suite_arena, reads), RT_OK);
-    suite_end(session);
 }
 
 
@@ -590,31 +364,6 @@ suite_test_staff_reads(void **state)
 
 
 static void
-suite_rooms_are(rt_room_query_t query, int64_t total, int64_t unread, const rt_room_t *newest)
-{
-    rt_room_list_t      list;
-    rt_store_session_t *session;
-
-    query.limit = query.limit ? query.limit : 100;
-
-    session = suite_begin(RT_STORE_READ);
-    assert_int_equal(suite_store->ops->rooms_list(session, suite_arena, &query, &list), RT_OK);
-    suite_end(session);
-
-    assert_int_equal(list.total, total);
-    assert_int_equal(list.total_unread, unread);
-
-    if (newest != NULL) {
-        assert_true(list.count > 0);
-        assert_true(rt_str_eq(list.rooms[0].id, newest->id));
-    }
-}
-
-
-#define SUITE_QUERY(v, b, u)                                                                       \
-    .view = v, .business_id = b, .user_id = u, .type = -1, .is_active = -1, .is_archived = -1
-
-static void
 suite_test_rooms(void **state)
 {
     rt_str_t   b1 = rt_str("b1"), none = rt_str_null;
@@ -658,12 +407,220 @@ suite_test_rooms(void **state)
 }
 
 
+static void
+suite_after_is(const rt_room_after_t *room, int exists, int64_t first_seq, size_t count,
+    int64_t last_seq, int has_more)
+{
+    size_t i;
+
+    assert_int_equal(room->exists, exists);
+    assert_int_equal(room->list.count, count);
+    assert_int_equal(room->last_seq, last_seq);
+    assert_int_equal(room->has_more, has_more);
+
+    for (i = 0; i < count; i++) {
+        assert_int_equal(room->list.rows[i].seq, first_seq + (int64_t) i);
+        suite_text_is(room->list.rows[i].text, "roomId",
+            rt_arena_printf(suite_arena, "\"%.*s\"", RT_STR_ARG(room->room_id)).data);
+    }
+}
+
+
+/* What several rooms have missed, in one question. */
+static void
+suite_test_after(void **state)
+{
+    rt_room_t            *one, *two, *empty;
+    rt_room_after_t       rooms[5];
+    rt_store_session_t   *session;
+    const rt_store_ops_t *ops = suite_store->ops;
+
+    (void) state;
+
+    one = suite_room_added("b1", "u1");
+    two = suite_room_added("b1", "u2");
+    empty = suite_room_added("b1", "u3");
+    suite_add(one->id, RT_SENDER_CUSTOMER, "u1", 10);
+    suite_add(two->id, RT_SENDER_STAFF, "s", 5);
+
+    memset(rooms, 0, sizeof(rooms));
+    rooms[0].room_id = one->id;
+    rooms[0].after_seq = 7;
+    rooms[1].room_id = rt_str("none");
+    rooms[2].room_id = empty->id;
+    rooms[3].room_id = two->id;
+    rooms[4].room_id = rt_str("00112233445566778899aabb");
+    rooms[4].after_seq = 3;
+
+    session = suite_begin(RT_STORE_READ);
+    assert_int_equal(ops->messages_after(session, suite_arena, rooms, 5, 100), RT_OK);
+    suite_after_is(&rooms[0], 1, 8, 3, 10, 0);
+    suite_after_is(&rooms[1], 0, 0, 0, 0, 0);
+    suite_after_is(&rooms[2], 1, 0, 0, 0, 0);
+    suite_after_is(&rooms[3], 1, 1, 5, 5, 0);
+    suite_after_is(&rooms[4], 0, 0, 0, 0, 0);
+
+    /* too many for one answer: whatever is given begins where it was asked from */
+    assert_int_equal(ops->messages_after(session, suite_arena, rooms, 5, 4), RT_OK);
+    assert_int_equal(rooms[0].list.count + rooms[3].list.count, 4);
+    suite_after_is(&rooms[0], 1, 8, rooms[0].list.count, 10, rooms[0].list.count < 3);
+    suite_after_is(&rooms[3], 1, 1, rooms[3].list.count, 5, rooms[3].list.count < 5);
+
+    rooms[0].after_seq = INT64_MAX;
+    assert_int_equal(ops->messages_after(session, suite_arena, rooms, 1, 4), RT_OK);
+    suite_after_is(&rooms[0], 1, 0, 0, 10, 0);
+    suite_end(session);
+}
+
+
+static void
+suite_test_up(void **state)
+{
+    (void) state;
+
+    suite_room_added("b1", "u1");
+    assert_int_equal(suite_store->ops->up(suite_store), 1);
+}
+
+
 typedef struct {
     rt_store_t *store; /* a handle of its own, or the common one */
     rt_str_t    room_id;
+    int         number;
     int         made;
     int         sent;
 } suite_thread_t;
+
+#define SUITE_GROUPS 12
+#define SUITE_GROUP  7
+
+
+/* Groups of numbered messages of one sender, some of them with an id of the client's. */
+static void *
+suite_order_run(void *data)
+{
+    int                 i, j;
+    char                sender[16];
+    rt_room_t          *room;
+    rt_arena_t         *arena;
+    rt_message_t        messages[SUITE_GROUP], *list[SUITE_GROUP];
+    suite_thread_t     *thread = data;
+    rt_store_session_t *session;
+
+    snprintf(sender, sizeof(sender), "s%d", thread->number);
+
+    for (i = 0; i < SUITE_GROUPS; i++) {
+        arena = rt_arena_create(0);
+
+        if (thread->store->ops->begin(thread->store, RT_STORE_WRITE, &session) != RT_OK
+            || thread->store->ops->rooms_get(session, arena, &thread->room_id, 1, &room) != RT_OK)
+        {
+            return NULL;
+        }
+
+        for (j = 0; j < SUITE_GROUP; j++) {
+            memset(&messages[j], 0, sizeof(messages[j]));
+            list[j] = &messages[j];
+            messages[j].arena = arena;
+            messages[j].room = room;
+            messages[j].id = suite_id(arena);
+            messages[j].sender_id = rt_str_c(sender);
+            messages[j].message_type = rt_str("text");
+            messages[j].content = rt_arena_printf(arena, "%s %d", sender, i * SUITE_GROUP + j);
+            messages[j].preview = messages[j].content;
+            messages[j].created_at_ms = rt_time_now_ms();
+
+            if (thread->number % 2) {
+                messages[j].client_id = messages[j].content;
+            }
+        }
+
+        if (thread->store->ops->messages_add(session, list, SUITE_GROUP) != RT_OK) {
+            return NULL;
+        }
+
+        for (j = 0; j < SUITE_GROUP; j++) {
+            thread->sent += messages[j].status == RT_OK;
+        }
+
+        if (thread->store->ops->end(session, 1) != RT_OK) {
+            return NULL;
+        }
+
+        rt_arena_destroy(arena);
+    }
+
+    return NULL;
+}
+
+
+/* Each sender's messages stand in their order, at places without holes. */
+static void
+suite_order_is(rt_room_t *room, int senders)
+{
+    int                 next[SUITE_THREADS] = {0}, sender, number;
+    size_t              i;
+    json_t             *json;
+    rt_message_list_t   list;
+    rt_store_session_t *session;
+
+    session = suite_begin(RT_STORE_READ);
+    assert_int_equal(suite_store->ops->messages_list(session, suite_arena, room, RT_MESSAGES_AFTER,
+                         0, 1000, &list),
+        RT_OK);
+    suite_end(session);
+
+    assert_int_equal(list.count, senders * SUITE_GROUPS * SUITE_GROUP);
+
+    for (i = 0; i < list.count; i++) {
+        assert_int_equal(list.rows[i].seq, (int64_t) i + 1);
+        assert_int_equal(rt_json_parse(list.rows[i].text, &json, NULL), RT_OK);
+        assert_int_equal(sscanf(json_string_value(json_object_get(json, "content")), "s%d %d",
+                             &sender, &number),
+            2);
+        assert_int_equal(number, next[sender]++);
+        json_decref(json);
+    }
+}
+
+
+/* Threads and handles write groups into one room at the same time. */
+static void
+suite_test_order(void **state)
+{
+    int            i, sent;
+    pthread_t      ids[SUITE_THREADS];
+    rt_room_t     *room;
+    suite_thread_t threads[SUITE_THREADS];
+
+    (void) state;
+
+    room = suite_room_added("b1", "u1");
+    sent = 0;
+
+    for (i = 0; i < SUITE_THREADS; i++) {
+        memset(&threads[i], 0, sizeof(suite_thread_t));
+        threads[i].store = i % 2 ? suite_open() : suite_store;
+        threads[i].room_id = room->id;
+        threads[i].number = i;
+        assert_int_equal(pthread_create(&ids[i], NULL, suite_order_run, &threads[i]), 0);
+    }
+
+    for (i = 0; i < SUITE_THREADS; i++) {
+        pthread_join(ids[i], NULL);
+        sent += threads[i].sent;
+
+        if (threads[i].store != suite_store) {
+            rt_store_close(threads[i].store);
+        }
+    }
+
+    assert_int_equal(sent, SUITE_THREADS * SUITE_GROUPS * SUITE_GROUP);
+    room = suite_room_get(room->id);
+    assert_int_equal(room->seq, sent);
+    assert_int_equal(room->unread_count, sent);
+    suite_order_is(room, SUITE_THREADS);
+}
 
 
 static void *
@@ -685,7 +642,7 @@ suite_race_run(void *data)
     draft.business_id = rt_str("race");
     draft.user_id = rt_str("u1");
     draft.is_active = 1;
-    draft.metadata = rt_str("{}");
+    draft.metadata = rt_str("{\"userId\":\"u1\"}");
 
     if (thread->store->ops->begin(thread->store, RT_STORE_WRITE, &session) == RT_OK) {
         status = thread->store->ops->room_add(session, &draft);
@@ -772,37 +729,13 @@ suite_test_race(void **state)
 }
 
 
-static int
-suite_setup(void **state)
-{
-    (void) state;
-
-    suite_store = suite_open();
-    suite_arena = rt_arena_create(0);
-    assert_non_null(suite_arena);
-
-    return 0;
-}
-
-
-static int
-suite_teardown(void **state)
-{
-    (void) state;
-
-    rt_store_close(suite_store);
-    rt_arena_destroy(suite_arena);
-
-    return 0;
-}
-
-
 #define SUITE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 #define SUITE_TESTS                                                                                \
     SUITE_TEST(suite_test_room), SUITE_TEST(suite_test_unique), SUITE_TEST(suite_test_rollback),   \
         SUITE_TEST(suite_test_messages), SUITE_TEST(suite_test_message_get),                       \
         SUITE_TEST(suite_test_list), SUITE_TEST(suite_test_reads),                                 \
         SUITE_TEST(suite_test_staff_reads), SUITE_TEST(suite_test_rooms),                          \
-        SUITE_TEST(suite_test_race)
+        SUITE_TEST(suite_test_after), SUITE_TEST(suite_test_up), SUITE_TEST(suite_test_race),      \
+        SUITE_TEST(suite_test_order)
 
 #endif

@@ -2,8 +2,9 @@
 //
 //   t/run [-j N] [-v] [name …]     name: part of a file's path; none: all
 //
-// Files that load the machine (names from 70 on) run alone, after the others. With REDIS=yes in the
-// environment there is a Redis, and every server of t/e2e is told to use it.
+// STORE=mongo in the environment: the servers of t/e2e keep their data in a mongod, a database each.
+// REDIS=yes: there is a Redis, and every server is told to use it. Files that load the machine (names
+// from 70 on) run alone, after the others.
 
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
@@ -111,6 +112,24 @@ async function pool(files, jobs, each)
     }));
 }
 
+// The tests must not take STORE for that of `make run`.
+async function startStore()
+{
+    const { STORE } = process.env;
+    delete process.env.STORE;
+    if (STORE !== 'mongo') {
+        return null;
+    }
+    const { Mongod, mongodProgram } = await import('./mongod.mjs');
+    if (!mongodProgram()) {
+        console.error('t/run: STORE=mongo needs a mongod: scripts/install-test-deps, or MONGOD=…');
+        process.exit(2);
+    }
+    const mongod = await new Mongod().start();
+    process.env.MONGODB_TEST_URI = mongod.uri;
+    return mongod;
+}
+
 async function main()
 {
     const o = options(process.argv.slice(2));
@@ -120,7 +139,7 @@ async function main()
         redis = await new Redis().start();
         process.env.REDIS_TEST_PORT = String(redis.port);
     }
-
+    const store = await startStore();
     const files = [...list('.', '.t'), ...list('e2e', '.test.mjs')]
         .filter((f) => o.names.length === 0 || o.names.some((n) => f.includes(n)));
     if (files.length === 0) {
@@ -141,6 +160,8 @@ async function main()
     const alone = (f) => Number(/^\d+/.exec(path.basename(f))?.[0] || 0) >= 70;
     await pool(files.filter((f) => !alone(f)), o.jobs, report);
     await pool(files.filter(alone), 1, report);
+
+    await store?.stop();
 
     const sum = (key) => results.reduce((n, r) => n + r[key], 0);
     const red = results.filter((r) => r.failed).map((r) => r.file);

@@ -43,8 +43,12 @@ typedef struct {
  *   message.list   {roomId,page,limit,beforeMessageId,afterSeq}
  *   message.read   {roomId,messageIds?}
  *   unread.counts  {businessId}
- *   message.heal   {roomId,afterSeq}: not for clients; makes the emits of the room's messages
- *                  with a higher seq, oldest first, at most 500
+ *   message.heal   {rooms:[{roomId,afterSeq},…]}, at most 256 rooms, or {roomId,afterSeq} of one:
+ *                  not for clients; makes the emits of the rooms' messages with a higher seq,
+ *                  oldest first in each room, at most 500 in all. Its reply: {"success":true,
+ *                  "rooms":[{"roomId":…,"lastSeq":…,"more":…},…]} in the order of the request:
+ *                  lastSeq is of the newest message that the store has (0: the room is gone, or
+ *                  empty), more is true when some of the room's are not among the emits
  * The door decides the answer's shape where the contract has two. */
 const rt_op_t *rt_op_find(const char *name);
 
@@ -74,17 +78,22 @@ struct rt_call_s {
 
     /* what came of it: set by rt_core_run */
     rt_status_t status;
-    rt_error_t  error;      /* its text is meant for the client; also set on RT_CONFLICT &c. */
-    int         created;    /* 1: something new was made (REST 201) */
-    rt_str_t    reply;      /* on RT_OK: JSON text of the answer (ack argument or HTTP body);
+    rt_error_t  error;       /* its text is meant for the client; also set on RT_CONFLICT &c. */
+    int         created;     /* 1: something new was made (REST 201) */
+    rt_str_t    reply;       /* on RT_OK: JSON text of the answer (ack argument or HTTP body);
                               * on failures: empty, or an object text with members to add to the
                               * error's body, as {"roomId":"…"} of a conflict */
-    rt_emit_t  *emits;      /* in order; only those of an operation that succeeded */
-    rt_emit_t **emits_last; /* private */
-    rt_str_t    room_id;    /* room.join and room.create: the room; else the request's */
-    int64_t     last_seq;   /* room.join: where its history ends */
-    int64_t     total;      /* lists: all that match, for X-Total-Count; else -1 */
-    rt_str_t    log_line;   /* a line for the info log when it succeeded, or empty */
+    rt_emit_t  *emits;       /* in order; only those of an operation that succeeded */
+    rt_emit_t **emits_last;  /* private */
+    rt_str_t    room_id;     /* room.join and room.create: the room; else the request's */
+    int64_t     last_seq;    /* room.join: where its history ends; message.heal of one room: the seq
+                             * of its newest message */
+    int64_t     doubt_after; /* message.send that is RT_UNAVAILABLE, and may be stored all the same:
+                              * the room's seq before it; else -1. The host lets message.heal look
+                              * from there when the store answers again, so that the room hears of
+                              * it if it was */
+    int64_t     total;       /* lists: all that match, for X-Total-Count; else -1 */
+    rt_str_t    log_line;    /* a line for the info log when it succeeded, or empty */
 
     struct rt_store_session_s *session; /* private: what the operation works in */
 };
@@ -112,13 +121,18 @@ rt_status_t rt_core_open(rt_core_t **out, const rt_core_options_t *options, rt_e
 /* No call may be running. Accepts NULL. Blocks. */
 void rt_core_close(rt_core_t *core);
 
+/* 1: the store answers, as far as is known; 0: calls fail at once, or will. From any thread, never
+ * blocks: for health checks. */
+int rt_core_store_up(const rt_core_t *core);
+
 /* Runs one call of kind RT_OP_READ and sets its results. Blocks on the store, never longer than
  * its timeouts: never from an event loop. Safe from several threads at once. */
 void rt_core_run(rt_core_t *core, rt_call_t *call);
 
 /* Runs calls of kind RT_OP_WRITE in their order and commits them together; each has its own
  * result, and what was acknowledged is durable when this returns. When the commit fails all of
- * them are RT_UNAVAILABLE. Blocks. One thread at a time per core. */
+ * them are RT_UNAVAILABLE; a store without transactions has a result for each. Blocks. One thread
+ * at a time per core. */
 void rt_core_run_batch(rt_core_t *core, rt_call_t **calls, size_t count);
 
 /* The most calls that one batch should hold. */

@@ -20,6 +20,9 @@ const BINARY = process.env.NGINX_BINARY ? path.resolve(process.env.NGINX_BINARY)
 const MODULE = process.env.NGINX_BINARY ? null
     : process.env.REALTIME_MODULE || path.join(ROOT, 'build/ngx_http_realtime_module.so');
 
+// STORE=mongo t/run: where databases are to be made.
+export const MONGODB = process.env.MONGODB_TEST_URI;
+
 // A sanitized nginx on a busy machine is several times slower.
 export const SLOW = Number(process.env.SLOW || (process.env.NGINX_BINARY ? 3 : 1));
 
@@ -152,6 +155,7 @@ export class Server
             this.tlsUrl = `https://127.0.0.1:${this.tlsPort}`;
             this.makeCertificate();
         }
+        this.store = this.options.store ?? this.defaultStore();
         this.conf = path.join(this.dir, 'nginx.conf');
         this.log = path.join(this.dir, 'error.log');
         fs.writeFileSync(this.log, '');
@@ -170,6 +174,13 @@ export class Server
             fs.chownSync(dir, this.user.uid, this.user.gid);
         }
         return dir;
+    }
+
+    // A store of its own: a file, or a database of the mongod that t/run has started.
+    defaultStore()
+    {
+        const name = `rt-${path.basename(this.dir)}`;
+        return MONGODB ? `${MONGODB}${name}` : `sqlite:${this.data}/rt.db`;
     }
 
     makeCertificate()
@@ -191,7 +202,8 @@ export class Server
         const workers = o.workers || 1;
         const reuseport = workers > 1 ? ' reuseport' : '';
         const secret = o.secret === null ? '' : `realtime_jwt_secret "${o.secret || SECRET}";`;
-        const store = o.store === null ? '' : `realtime_store ${o.store || `sqlite:${this.data}/rt.db`};`;
+        const store = o.store === null ? '' : `realtime_store ${o.store || this.store};`;
+        const bus = /realtime_bus_dir/.test(o.http) ? '' : `realtime_bus_dir ${this.data}/rt.db.bus;`;
         const tls = o.tls ? `listen 127.0.0.1:${this.tlsPort} ssl${o.http2 ? ' http2' : ''}${reuseport};
         ssl_certificate ${this.dir}/cert.pem;
         ssl_certificate_key ${this.dir}/key.pem;` : '';
@@ -220,6 +232,7 @@ http {
     scgi_temp_path ${this.dir}/tmp/scgi;
     ${store}
     ${this.redisConf()}
+    ${bus}
     ${secret}
     ${o.http || ''}
     server {

@@ -1,0 +1,183 @@
+/* Commands of a session and what becomes of their errors. */
+
+#include <rt/rt_text.h>
+
+#include "store/rt_store_mongo.h"
+
+
+/* The server's codes that we look at. */
+#define RT_MONGO_DUPLICATE_KEY 11000
+#define RT_MONGO_FIRST_OF_PLAN 17280
+
+
+int
+rt_mongo_alive(rt_mongo_t *db)
+{
+    return !db->lost && atomic_load(&db->store->state) != RT_MONGO_DOWN;
+}
+
+
+int
+rt_mongo_is_duplicate(const bson_error_t *error)
+{
+    return error->domain == MONGOC_ERROR_SERVER && error->code == RT_MONGO_DUPLICATE_KEY;
+}
+
+
+/* A command that the server does not take is a fault of ours, or of data that we met. */
+static int
+rt_mongo_is_fault(const bson_error_t *error)
+{
+    size_t i;
+
+    static const uint32_t codes[] = {
+        2,  /* BadValue */
+        9,  /* FailedToParse */
+        14, /* TypeMismatch */
+        28, /* PathNotViable */
+        40, /* ConflictingUpdateOperators */
+        52, /* DollarPrefixedFieldName */
+        55, /* InvalidDBRef */
+        57, /* DottedFieldName */
+        66, /* ImmutableField */
+        RT_MONGO_DUPLICATE_KEY,
+        121, /* DocumentValidationFailure */
+        RT_MONGO_FIRST_OF_PLAN,
+    };
+
+    if (error->domain == MONGOC_ERROR_BSON) {
+        return 1;
+    }
+
+    for (i = 0; error->domain == MONGOC_ERROR_SERVER && i < sizeof(codes) / sizeof(codes[0]); i++) {
+        if (codes[i] == error->code) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+rt_status_t
+rt_mongo_failed(rt_mongo_t *db, const bson_error_t *error)
+{
+    int  code;
+    char text[RT_ERROR_TEXT_MAX];
+
+    db->failed = 1;
+
+    if (error->domain != MONGOC_ERROR_SERVER && error->domain != MONGOC_ERROR_WRITE_CONCERN
+        && error->domain != MONGOC_ERROR_BSON)
+    {
+        db->lost = 1;
+    }
+
+    code = (int) error->code ? (int) error->code : -1;
+
+    /* that no primary answers is told by the heartbeats */
+    if (error->domain != MONGOC_ERROR_SERVER_SELECTION
+        && atomic_load(&db->store->state) == RT_MONGO_UP
+        && atomic_exchange(&db->store->trouble, code) != code)
+    {
+        rt_log_escape(text, sizeof(text), rt_str_c(error->message));
+        rt_log(&db->store->log, RT_LOG_ERROR, "mongodb: %s (%d)", text, code);
+    }
+
+    return rt_mongo_is_fault(error) ? RT_ERROR : RT_UNAVAILABLE;
+}
+
+
+/* Reads to the end or to what `each` says, and ends the cursor. */
+static rt_status_t
+rt_mongo_drain(rt_mongo_t *db, mongoc_cursor_t *cursor, rt_mongo_row_pt each, void *data)
+{
+    rt_status_t   status;
+    bson_error_t  error;
+    const bson_t *document;
+
+    status = RT_OK;
+
+    while (status == RT_OK && mongoc_cursor_next(cursor, &document)) {
+        status = each(data, document);
+    }
+
+    if (status == RT_OK && mongoc_cursor_error(cursor, &error)) {
+        status = rt_mongo_failed(db, &error);
+    }
+
+    mongoc_cursor_destroy(cursor);
+
+    return status;
+}
+
+
+rt_status_t
+rt_mongo_find(rt_mongo_t *db, mongoc_collection_t *collection, const bson_t *filter,
+    bson_t *options, rt_mongo_row_pt each, void *data)
+{
+    if (!rt_mongo_alive(db)) {
+        return RT_UNAVAILABLE;
+    }
+
+    BSON_APPEND_INT64(options, "maxTimeMS", RT_MONGO_READ_MS);
+
+    return rt_mongo_drain(db, mongoc_collection_find_with_opts(collection, filter, options, NULL),
+        each, data);
+}
+
+
+rt_status_t
+rt_mongo_aggregate(rt_mongo_t *db, mongoc_collection_t *collection, const bson_t *pipeline,
+    rt_mongo_row_pt each, void *data)
+{
+    bson_t           options = BSON_INITIALIZER;
+    mongoc_cursor_t *cursor;
+
+    if (!rt_mongo_alive(db)) {
+        return RT_UNAVAILABLE;
+    }
+
+    BSON_APPEND_INT64(&options, "maxTimeMS", RT_MONGO_READ_MS);
+    cursor = mongoc_collection_aggregate(collection, MONGOC_QUERY_NONE, pipeline, &options, NULL);
+    bson_destroy(&options);
+
+    return rt_mongo_drain(db, cursor, each, data);
+}
+
+
+rt_status_t
+rt_mongo_update(rt_mongo_t *db, mongoc_collection_t *collection, int many, const bson_t *filter,
+    const bson_t *update, int64_t *matched)
+{
+    int          done;
+    bson_t       reply;
+    bson_iter_t  iter;
+    rt_status_t  status;
+    bson_error_t error;
+
+    if (!rt_mongo_alive(db)) {
+        return RT_UNAVAILABLE;
+    }
+
+    if (many) {
+        done = mongoc_collection_update_many(collection, filter, update, NULL, &reply, &error);
+    } else {
+        done = mongoc_collection_update_one(collection, filter, update, NULL, &reply, &error);
+    }
+
+    status = RT_OK;
+
+    if (!done) {
+        status = rt_mongo_is_duplicate(&error) ? RT_CONFLICT : rt_mongo_failed(db, &error);
+
+    } else if (matched != NULL) {
+        *matched = bson_iter_init_find(&iter, &reply, many ? "modifiedCount" : "matchedCount")
+            ? bson_iter_as_int64(&iter)
+            : 0;
+    }
+
+    bson_destroy(&reply);
+
+    return status;
+}
