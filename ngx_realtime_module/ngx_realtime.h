@@ -23,6 +23,14 @@ typedef enum {
     NGX_REALTIME_ECHO_WEBSOCKET
 } ngx_realtime_echo_e;
 
+/* realtime_stats, realtime_metrics, realtime_health */
+typedef enum {
+    NGX_REALTIME_REPORT_NONE = 0,
+    NGX_REALTIME_REPORT_STATS,
+    NGX_REALTIME_REPORT_METRICS,
+    NGX_REALTIME_REPORT_HEALTH
+} ngx_realtime_report_e;
+
 /* http{}: one per nginx */
 typedef struct {
     ngx_str_t                         store; /* "sqlite:PATH" or "mongodb://…" */
@@ -30,9 +38,10 @@ typedef struct {
     ngx_str_t                         bus_dir;
     ngx_uint_t                        threads;
     ngx_thread_pool_t                *thread_pool;
-    ngx_shm_zone_t *zone;        /* counters over all workers, see ngx_realtime_limits.c */
-    ngx_uint_t      used;        /* some location has realtime or realtime_api on */
-    u_char          sid_key[32]; /* authenticates session ids between workers of a cluster */
+    ngx_shm_zone_t *zone;         /* connections over all workers, see ngx_realtime_limits.c */
+    ngx_shm_zone_t *metrics_zone; /* see ngx_realtime_metrics.c */
+    ngx_uint_t      used;         /* some location has realtime or realtime_api on */
+    u_char          sid_key[32];  /* authenticates session ids between workers of a cluster */
     unsigned        sid_key_set:1;
     unsigned        redis_set:1; /* the directive was given */
 } ngx_realtime_main_conf_t;
@@ -42,6 +51,7 @@ typedef struct {
     ngx_flag_t enable; /* realtime */
     ngx_flag_t api;    /* realtime_api */
     ngx_uint_t echo;   /* ngx_realtime_echo_e */
+    ngx_uint_t report; /* ngx_realtime_report_e */
     ngx_str_t  jwt_secret;
     ngx_str_t  jwt_key_file;
     rt_key_t  *key; /* made of the two above; NULL without either */

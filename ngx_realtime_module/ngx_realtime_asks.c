@@ -9,6 +9,7 @@
 #include "ngx_realtime_asks.h"
 #include "ngx_realtime_hub.h"
 #include "ngx_realtime_limits.h"
+#include "ngx_realtime_metrics.h"
 #include "ngx_realtime_move.h"
 #include "ngx_realtime_people.h"
 #include "ngx_realtime_presence.h"
@@ -29,6 +30,7 @@ static void       ngx_realtime_asks_connected(ngx_realtime_session_t *s);
 static void       ngx_realtime_asks_begin(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask,
           const ngx_realtime_event_t *event);
 static ngx_uint_t ngx_realtime_asks_limited(ngx_realtime_session_t *s);
+static void       ngx_realtime_asks_count(ngx_realtime_ask_t *ask, rt_status_t status);
 static void       ngx_realtime_asks_fail(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask,
           rt_status_t status, const char *text, rt_str_t extra);
 
@@ -480,11 +482,30 @@ ngx_realtime_asks_answered(ngx_realtime_ask_t *ask)
 
     s = ask->session;
 
+    if (!ask->failed) {
+        ngx_realtime_asks_count(ask, RT_OK);
+    }
+
     ngx_queue_remove(&ask->link);
     s->doing_count--;
     ngx_realtime_ask_free(ask);
 
     ngx_realtime_asks_run(s);
+}
+
+
+static void
+ngx_realtime_asks_count(ngx_realtime_ask_t *ask, rt_status_t status)
+{
+    ngx_uint_t event, result;
+
+    event = ngx_realtime_event_number(ngx_realtime_event_find(ask->event));
+    result = status == RT_OK      ? 0
+        : status < RT_INVALID     ? NGX_REALTIME_METRICS_RESULTS - 1
+        : status < RT_UNAVAILABLE ? (ngx_uint_t) status - RT_INVALID + 1
+                                  : NGX_REALTIME_METRICS_RESULTS - 1;
+
+    ngx_realtime_metrics->counts.events[event][result]++;
 }
 
 
@@ -497,6 +518,8 @@ ngx_realtime_asks_fail(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask, rt_st
     ngx_uint_t asked;
 
     asked = ask->id != NULL || ask->ack != RT_SIO_ID_NONE;
+    ask->failed = 1;
+    ngx_realtime_asks_count(ask, status);
 
     ngx_memzero(&out, sizeof(rt_buf_t));
 

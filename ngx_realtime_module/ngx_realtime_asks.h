@@ -57,4 +57,9 @@ typedef struct {
 /* NULL: unknown. */
 const ngx_realtime_event_t *ngx_realtime_event_find(const u_char *name);
 
+/* Its place in the table; that of NULL is NGX_REALTIME_METRICS_EVENTS - 1. And back: NULL where the
+ * table has none. */
+ngx_uint_t  ngx_realtime_event_number(const ngx_realtime_event_t *event);
+const char *ngx_realtime_event_name(ngx_uint_t number);
+
 #endif

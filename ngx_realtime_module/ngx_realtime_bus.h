@@ -33,6 +33,9 @@ typedef struct {
     /* a worker of another host is heard of for the first time, or again after it was lost */
     void (*on_worker_met)(void *data, ngx_realtime_worker_id_t worker);
 
+    /* so long a question to what hosts meet at (Redis) took, in microseconds */
+    void (*on_latency)(void *data, uint64_t us);
+
     /* events may have been lost (queue dropped, connection broken and made again, a worker that
      * ended without a goodbye): every ordered channel is to be healed from the store */
     void (*on_gap)(void *data);
@@ -81,6 +84,9 @@ typedef struct {
 
     /* 1 when everything that the bus goes by is there. 0: hosts do not hear each other now. */
     ngx_uint_t (*up)(ngx_realtime_bus_t *bus);
+
+    /* For metrics: connections made to what hosts meet at, and bytes that wait to go there. */
+    void (*numbers)(ngx_realtime_bus_t *bus, uint64_t *connects, uint64_t *queued);
 
     /* In exit_process: says goodbye, so that the others know of no gap, and frees everything. Waits
      * are dropped without a call. Not from inside a callback of the bus. */

@@ -47,6 +47,8 @@ static ngx_int_t ngx_realtime_cluster_request(ngx_realtime_bus_t *bus, ngx_str_t
 static void ngx_realtime_cluster_cancel(ngx_realtime_bus_t *bus, ngx_realtime_bus_wait_t *wait);
 static ngx_uint_t ngx_realtime_cluster_peers(ngx_realtime_bus_t *bus);
 static ngx_uint_t ngx_realtime_cluster_up(ngx_realtime_bus_t *bus);
+static void       ngx_realtime_cluster_numbers(ngx_realtime_bus_t *bus, uint64_t *connects,
+          uint64_t *queued);
 static void       ngx_realtime_cluster_close(ngx_realtime_bus_t *bus);
 
 static ngx_realtime_cluster_wait_t *ngx_realtime_cluster_wait(ngx_realtime_cluster_t *cluster,
@@ -61,6 +63,7 @@ static void ngx_realtime_cluster_on_request(void *data, ngx_realtime_worker_id_t
     ngx_str_t *channel, ngx_str_t *payload, ngx_str_t *answer, size_t answer_size);
 static void ngx_realtime_cluster_on_worker_lost(void *data, ngx_realtime_worker_id_t worker);
 static void ngx_realtime_cluster_on_worker_met(void *data, ngx_realtime_worker_id_t worker);
+static void ngx_realtime_cluster_on_latency(void *data, uint64_t us);
 static void ngx_realtime_cluster_on_gap(void *data);
 
 
@@ -73,6 +76,7 @@ static const ngx_realtime_bus_methods_t ngx_realtime_cluster_methods = {
     ngx_realtime_cluster_cancel,
     ngx_realtime_cluster_peers,
     ngx_realtime_cluster_up,
+    ngx_realtime_cluster_numbers,
     ngx_realtime_cluster_close,
 };
 
@@ -101,6 +105,7 @@ ngx_realtime_bus_cluster_create(ngx_cycle_t *cycle, ngx_str_t *dir,
     local.on_request = ngx_realtime_cluster_on_request;
     local.on_worker_lost = ngx_realtime_cluster_on_worker_lost;
     local.on_worker_met = ngx_realtime_cluster_on_worker_met;
+    local.on_latency = ngx_realtime_cluster_on_latency;
     local.on_gap = ngx_realtime_cluster_on_gap;
     local.data = cluster;
 
@@ -417,6 +422,17 @@ ngx_realtime_cluster_up(ngx_realtime_bus_t *bus)
 }
 
 
+static void
+ngx_realtime_cluster_numbers(ngx_realtime_bus_t *bus, uint64_t *connects, uint64_t *queued)
+{
+    ngx_realtime_bus_t     *part;
+    ngx_realtime_cluster_t *cluster = (ngx_realtime_cluster_t *) bus;
+
+    part = cluster->parts[NGX_REALTIME_CLUSTER_REDIS];
+    part->methods->numbers(part, connects, queued);
+}
+
+
 /* What the local bus brings. */
 
 static void
@@ -466,6 +482,15 @@ ngx_realtime_cluster_on_worker_met(void *data, ngx_realtime_worker_id_t worker)
     ngx_realtime_cluster_t *cluster = data;
 
     cluster->bus.handlers.on_worker_met(cluster->bus.handlers.data, worker);
+}
+
+
+static void
+ngx_realtime_cluster_on_latency(void *data, uint64_t us)
+{
+    ngx_realtime_cluster_t *cluster = data;
+
+    cluster->bus.handlers.on_latency(cluster->bus.handlers.data, us);
 }
 
 

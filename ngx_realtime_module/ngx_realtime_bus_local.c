@@ -21,6 +21,8 @@ static ngx_int_t ngx_realtime_local_send(ngx_realtime_bus_t *bus, ngx_realtime_w
 
 static ngx_uint_t ngx_realtime_local_peers(ngx_realtime_bus_t *bus);
 static ngx_uint_t ngx_realtime_local_up(ngx_realtime_bus_t *bus);
+static void       ngx_realtime_local_numbers(ngx_realtime_bus_t *bus, uint64_t *connects,
+          uint64_t *queued);
 static void       ngx_realtime_local_close(ngx_realtime_bus_t *bus);
 static void       ngx_realtime_local_turn(ngx_event_t *ev);
 
@@ -37,6 +39,7 @@ static const ngx_realtime_bus_methods_t ngx_realtime_local_methods = {
     ngx_realtime_local_cancel,
     ngx_realtime_local_peers,
     ngx_realtime_local_up,
+    ngx_realtime_local_numbers,
     ngx_realtime_local_close,
 };
 
@@ -355,4 +358,12 @@ static ngx_uint_t
 ngx_realtime_local_up(ngx_realtime_bus_t *bus)
 {
     return 1;
+}
+
+
+static void
+ngx_realtime_local_numbers(ngx_realtime_bus_t *bus, uint64_t *connects, uint64_t *queued)
+{
+    *connects = 0;
+    *queued = 0;
 }

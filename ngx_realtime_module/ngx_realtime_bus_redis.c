@@ -8,6 +8,9 @@ static ngx_int_t  ngx_realtime_remote_publish(ngx_realtime_bus_t *bus, ngx_str_t
      ngx_str_t *payload);
 static ngx_uint_t ngx_realtime_remote_peers(ngx_realtime_bus_t *bus);
 static ngx_uint_t ngx_realtime_remote_up(ngx_realtime_bus_t *bus);
+static void       ngx_realtime_remote_numbers(ngx_realtime_bus_t *bus, uint64_t *connects,
+          uint64_t *queued);
+static void       ngx_realtime_remote_latency(void *data, uint64_t us);
 static void       ngx_realtime_remote_close(ngx_realtime_bus_t *bus);
 static void       ngx_realtime_remote_free(ngx_realtime_remote_t *remote);
 static ngx_int_t  ngx_realtime_remote_connect(ngx_realtime_remote_t *remote,
@@ -38,6 +41,7 @@ static const ngx_realtime_bus_methods_t ngx_realtime_remote_methods = {
     ngx_realtime_remote_cancel,
     ngx_realtime_remote_peers,
     ngx_realtime_remote_up,
+    ngx_realtime_remote_numbers,
     ngx_realtime_remote_close,
 };
 
@@ -106,6 +110,7 @@ ngx_realtime_remote_connect(ngx_realtime_remote_t *remote, const ngx_realtime_re
         '\0';
 
     handlers.data = remote;
+    handlers.on_latency = ngx_realtime_remote_latency;
 
     handlers.on_up = ngx_realtime_remote_commands_up;
     handlers.on_down = ngx_realtime_remote_commands_down;
@@ -445,13 +450,33 @@ ngx_realtime_remote_peers(ngx_realtime_bus_t *bus)
 }
 
 
+static void
+ngx_realtime_remote_numbers(ngx_realtime_bus_t *bus, uint64_t *connects, uint64_t *queued)
+{
+    ngx_realtime_remote_t *remote = (ngx_realtime_remote_t *) bus;
+
+    *connects = remote->connects;
+    *queued = ngx_realtime_redis_queued(remote->commands);
+}
+
+
 /* The connections. */
+
+static void
+ngx_realtime_remote_latency(void *data, uint64_t us)
+{
+    ngx_realtime_remote_t *remote = data;
+
+    remote->bus.handlers.on_latency(remote->bus.handlers.data, us);
+}
+
 
 static void
 ngx_realtime_remote_commands_up(void *data)
 {
     ngx_realtime_remote_t *remote = data;
 
+    remote->connects++;
     ngx_realtime_remote_beat(remote, 1);
 
     if (remote->missed
@@ -524,7 +549,10 @@ ngx_realtime_remote_commands_reply(void *data, redisReply *reply)
 static void
 ngx_realtime_remote_subscriber_up(void *data)
 {
-    ngx_realtime_remote_renew(data);
+    ngx_realtime_remote_t *remote = data;
+
+    remote->connects++;
+    ngx_realtime_remote_renew(remote);
 }
 
 

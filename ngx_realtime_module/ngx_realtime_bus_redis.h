@@ -183,6 +183,7 @@ typedef struct ngx_realtime_remote_s {
     ngx_rbtree_node_t requests_sentinel;
     uint64_t          request_last;
 
+    uint64_t    connects;
     ngx_event_t tick; /* acknowledgements, and letters to be sent again */
     ngx_event_t turn; /* posted: the end of this turn */
     unsigned    early:1;

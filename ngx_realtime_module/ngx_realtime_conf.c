@@ -252,6 +252,30 @@ ngx_realtime_conf_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+/* One field for all three: not inherited, a location is one thing. */
+char *
+ngx_realtime_conf_report(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_realtime_loc_conf_t *lcf = conf;
+
+    if (lcf->report != NGX_REALTIME_REPORT_NONE) {
+        return "is duplicate, or stands beside another report";
+    }
+
+    if (ngx_strcmp(cmd->name.data, "realtime_stats") == 0) {
+        lcf->report = NGX_REALTIME_REPORT_STATS;
+
+    } else if (ngx_strcmp(cmd->name.data, "realtime_metrics") == 0) {
+        lcf->report = NGX_REALTIME_REPORT_METRICS;
+
+    } else {
+        lcf->report = NGX_REALTIME_REPORT_HEALTH;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
 char *
 ngx_realtime_conf_threads(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {

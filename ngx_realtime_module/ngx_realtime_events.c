@@ -3,6 +3,7 @@
 
 #include "ngx_realtime_asks.h"
 #include "ngx_realtime_hub.h"
+#include "ngx_realtime_metrics.h"
 #include "ngx_realtime_people.h"
 
 #include <rt/rt_text.h>
@@ -49,6 +50,24 @@ ngx_realtime_event_find(const u_char *name)
     }
 
     return NULL;
+}
+
+
+ngx_uint_t
+ngx_realtime_event_number(const ngx_realtime_event_t *event)
+{
+    return event ? (ngx_uint_t) (event - ngx_realtime_events) : NGX_REALTIME_METRICS_EVENTS - 1;
+}
+
+
+const char *
+ngx_realtime_event_name(ngx_uint_t number)
+{
+    if (number >= sizeof(ngx_realtime_events) / sizeof(ngx_realtime_event_t)) {
+        return NULL;
+    }
+
+    return ngx_realtime_events[number].name;
 }
 
 

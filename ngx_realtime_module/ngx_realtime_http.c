@@ -2,6 +2,7 @@
  * query parameters and the bearer token. CORS and bodies have files of their own. */
 
 #include "ngx_realtime_http.h"
+#include "ngx_realtime_metrics.h"
 
 #include <rt/rt_text.h>
 
@@ -79,6 +80,19 @@ ngx_realtime_http_status(rt_status_t status)
 }
 
 
+static void
+ngx_realtime_http_count(ngx_http_request_t *r, ngx_uint_t status)
+{
+    ngx_realtime_loc_conf_t *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_realtime_module);
+
+    if (lcf->api && ngx_realtime_worker != NULL) {
+        ngx_realtime_metrics->counts.requests[ngx_min(status / 100, 5)]++;
+    }
+}
+
+
 ngx_int_t
 ngx_realtime_http_send(ngx_http_request_t *r, ngx_uint_t status, const char *content_type,
     ngx_str_t *body)
@@ -89,6 +103,7 @@ ngx_realtime_http_send(ngx_http_request_t *r, ngx_uint_t status, const char *con
     static ngx_str_t no_store = ngx_string("no-store");
 
     ngx_realtime_http_drop_body(r);
+    ngx_realtime_http_count(r, status);
 
     r->headers_out.status = status;
     r->headers_out.content_length_n = body->len;

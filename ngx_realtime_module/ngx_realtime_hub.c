@@ -1,20 +1,19 @@
 /* Channels, their members on this worker, and the fan-out to them.
  *
  * Order: a room's messages are numbered by the store. What another worker published may cross what
- * this one emits, so early ones wait in channel->order. A hole that is still there after 50 ms (or
- * after the bus says that it lost something) is read from the store. So delivery is at least once
- * on the bus and exactly once, in order, here. */
+ * this one emits, so early ones wait in channel->order. A hole that stays, or what the bus says that
+ * it lost, is read from the store (ngx_realtime_heal.c). So delivery is at least once on the bus,
+ * and exactly once, in order, here. */
 
 #include "ngx_realtime_hub.h"
+#include "ngx_realtime_heal.h"
+#include "ngx_realtime_metrics.h"
 
 #include <rt/rt_text.h>
 
 
-#define NGX_REALTIME_HUB_GAP_MS    50
-#define NGX_REALTIME_HUB_RETRY_MS  1000
-#define NGX_REALTIME_HUB_HELD_MAX  4096
-#define NGX_REALTIME_HUB_HEAL_PAGE 500 /* what message.heal gives at most */
-#define NGX_REALTIME_HUB_ENVELOPE  1   /* version of the payload on the bus */
+#define NGX_REALTIME_HUB_HELD_MAX 4096
+#define NGX_REALTIME_HUB_ENVELOPE 1 /* version of the payload on the bus */
 
 /* version 1, seq 8, the texts' lengths of 4 each; behind it the texts */
 #define NGX_REALTIME_HUB_HEADER (1 + 8 + 4 * NGX_REALTIME_NEWS_TEXTS)
@@ -30,9 +29,6 @@ static void      ngx_realtime_hub_tell(ngx_realtime_member_t *m, ngx_realtime_ne
 static ngx_int_t ngx_realtime_hub_hold(ngx_realtime_member_t *m, ngx_realtime_news_t *news);
 static void      ngx_realtime_hub_release(ngx_realtime_member_t *m, ngx_uint_t deliver);
 static void      ngx_realtime_hub_publish(const rt_emit_t *emit);
-static void      ngx_realtime_hub_watch(ngx_realtime_channel_t *ch, ngx_msec_t after);
-static void      ngx_realtime_hub_gap_handler(ngx_event_t *ev);
-static void      ngx_realtime_hub_healed(rt_call_t *call, void *data);
 static void      ngx_realtime_hub_drop(rt_order_item_t *items);
 
 static ngx_rbtree_t      ngx_realtime_hub_tree;
@@ -104,18 +100,7 @@ ngx_realtime_hub_channel_destroy(ngx_realtime_channel_t *ch)
 
     bus->methods->unsubscribe(bus, &ch->node.str);
 
-    if (ch->heal_task != NULL) {
-        ngx_realtime_task_let_go(ch->heal_task);
-    }
-
-    if (ch->gap_timer != NULL) {
-        if (ch->gap_timer->timer_set) {
-            ngx_del_timer(ch->gap_timer);
-        }
-
-        ngx_free(ch->gap_timer);
-    }
-
+    ngx_realtime_heal_forget(ch);
     ngx_realtime_hub_drop(rt_order_clear(&ch->order));
     ngx_rbtree_delete(&ngx_realtime_hub_tree, &ch->node.node);
     ngx_free(ch);
@@ -360,8 +345,8 @@ ngx_realtime_hub_take(ngx_realtime_channel_t *ch)
         ngx_realtime_news_put((ngx_realtime_news_t *) item);
     }
 
-    if (rt_order_has_hole(&ch->order) && ch->heal_task == NULL) {
-        ngx_realtime_hub_watch(ch, NGX_REALTIME_HUB_GAP_MS);
+    if (rt_order_has_hole(&ch->order)) {
+        ngx_realtime_heal_room(ch, NGX_REALTIME_HEAL_HOLE, NGX_REALTIME_HEAL_HOLE_MS);
     }
 }
 
@@ -421,6 +406,7 @@ ngx_realtime_hub_tell(ngx_realtime_member_t *m, ngx_realtime_news_t *news)
         return;
     }
 
+    ngx_realtime_metrics->counts.deliveries++;
     ngx_realtime_session_send(s, buf);
     ngx_realtime_buf_put(buf);
 }
@@ -557,6 +543,8 @@ ngx_realtime_hub_publish(const rt_emit_t *emit)
         }
     }
 
+    ngx_realtime_metrics->counts.published++;
+
     name = ngx_realtime_ngx_str(emit->channel);
     (void) bus->methods->publish(bus, &name, &payload);
 
@@ -617,121 +605,21 @@ ngx_realtime_hub_on_publish(ngx_str_t *channel, ngx_str_t *payload)
 }
 
 
-/* Looks again after a while whether the hole is still there. */
-static void
-ngx_realtime_hub_watch(ngx_realtime_channel_t *ch, ngx_msec_t after)
+void
+ngx_realtime_hub_skip(ngx_realtime_channel_t *ch)
 {
-    if (ch->gap_timer == NULL) {
-        ch->gap_timer = ngx_calloc(sizeof(ngx_event_t), ngx_cycle->log);
-        if (ch->gap_timer == NULL) {
-            return;
-        }
+    rt_order_item_t *dropped;
 
-        ch->gap_timer->handler = ngx_realtime_hub_gap_handler;
-        ch->gap_timer->data = ch;
-        ch->gap_timer->log = ngx_cycle->log;
-        ch->gap_timer->cancelable = 1;
-    }
-
-    if (!ch->gap_timer->timer_set) {
-        ngx_add_timer(ch->gap_timer, after);
-    }
-}
-
-
-static void
-ngx_realtime_hub_gap_handler(ngx_event_t *ev)
-{
-    json_t                 *request;
-    rt_call_t              *call;
-    ngx_realtime_channel_t *ch;
-
-    ch = ev->data;
-
-    if (ch->heal_task != NULL || ch->order.next == 0) {
-        return;
-    }
-
-    if (!ch->heal_again && !rt_order_has_hole(&ch->order)) {
-        return; /* what crossed has come */
-    }
-
-    ch->heal_again = 0;
-
-    request = json_pack("{s:s%,s:I}", "roomId", (char *) ch->name + 5, ch->node.str.len - 5,
-        "afterSeq", (json_int_t) (ch->order.next - 1));
-
-    call = rt_call_create(rt_op_find("message.heal"), RT_DOOR_SOCKET, NULL, request, rt_str_null);
-
-    if (call != NULL) {
-        ch->heal_task = ngx_realtime_task_post(call, ngx_realtime_hub_healed, ch);
-    }
-
-    if (ch->heal_task == NULL) {
-        rt_call_destroy(call);
-        ch->heal_again = 1;
-        ngx_realtime_hub_watch(ch, NGX_REALTIME_HUB_RETRY_MS);
-    }
-}
-
-
-static void
-ngx_realtime_hub_healed(rt_call_t *call, void *data)
-{
-    ngx_realtime_channel_t *ch = data;
-
-    int64_t              due;
-    rt_emit_t           *emit, *emits;
-    ngx_uint_t           count;
-    rt_order_item_t     *dropped;
-    ngx_realtime_news_t *news;
-
-    /* only for this worker's members: nothing is to be published */
-    emits = call->emits;
-    call->emits = NULL;
-
-    if (ch == NULL) {
-        return;
-    }
-
-    ch->heal_task = NULL;
-
-    if (call->status == RT_NOT_FOUND) {
-        return;
-    }
-
-    if (call->status != RT_OK) {
-        ch->heal_again = 1;
-        ngx_realtime_hub_watch(ch, NGX_REALTIME_HUB_RETRY_MS);
+    if (ch->order.waiting == NULL) {
         return;
     }
 
     ch->count++; /* see ngx_realtime_hub_let */
 
-    due = ch->order.next;
-
-    for (count = 0, emit = emits; emit != NULL; emit = emit->next) {
-        count++;
-
-        news = ngx_realtime_news_create(emit);
-        if (news == NULL) {
-            break;
-        }
-
-        ngx_realtime_hub_deliver(ch, news);
-    }
-
-    if (count == NGX_REALTIME_HUB_HEAL_PAGE) {
-        ch->heal_again = 1;
-        ngx_realtime_hub_watch(ch, 1);
-
-    } else if (rt_order_has_hole(&ch->order) && due == ch->order.next) {
-        /* the store does not have it: numbers that were never given */
-        dropped = NULL;
-        rt_order_advance(&ch->order, ch->order.waiting->seq - 1, &dropped);
-        ngx_realtime_hub_drop(dropped);
-        ngx_realtime_hub_take(ch);
-    }
+    dropped = NULL;
+    rt_order_advance(&ch->order, ch->order.waiting->seq - 1, &dropped);
+    ngx_realtime_hub_drop(dropped);
+    ngx_realtime_hub_take(ch);
 
     ngx_realtime_hub_let(ch);
 }
@@ -758,8 +646,7 @@ ngx_realtime_hub_on_gap(void)
         ch = (ngx_realtime_channel_t *) node;
 
         if (ch->room && ch->order.next != 0) {
-            ch->heal_again = 1;
-            ngx_realtime_hub_watch(ch, 1 + i++ / 8);
+            ngx_realtime_heal_room(ch, NGX_REALTIME_HEAL_GAP, 1 + i++ / 64);
         }
     }
 }

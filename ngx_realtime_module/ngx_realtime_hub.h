@@ -29,17 +29,15 @@ struct ngx_realtime_member_s {
 };
 
 struct ngx_realtime_channel_s {
-    ngx_str_node_t           node; /* first; its text is the name with its kind: "room:…" */
-    ngx_queue_t              members;
-    ngx_uint_t               count;
-    rt_order_t               order;
-    ngx_event_t             *gap_timer; /* made at the first hole */
-    ngx_realtime_task_t     *heal_task;
-    ngx_realtime_bus_wait_t *wait; /* until the bus says that all others know of it */
-    unsigned                 room:1;
-    unsigned                 heal_again:1;
-    unsigned                 subscribed:1;
-    u_char                   name[];
+    ngx_str_node_t node; /* first; its text is the name with its kind: "room:…" */
+    ngx_queue_t    members;
+    ngx_uint_t     count;
+    rt_order_t     order;
+    struct ngx_realtime_heal_state_s *heal; /* ngx_realtime_heal.c; NULL: never needed */
+    ngx_realtime_bus_wait_t          *wait; /* until the bus says that all others know of it */
+    unsigned                          room:1;
+    unsigned                          subscribed:1;
+    u_char                            name[];
 };
 
 /* Puts the session into the channel; what comes from now on is held for it until it enters. NULL:
@@ -63,6 +61,9 @@ ngx_realtime_member_t *ngx_realtime_hub_find(ngx_realtime_session_t *s, ngx_str_
 /* The earliest `since` of a user's sockets that have entered the channel here, `but` left out; 0:
  * none. */
 int64_t ngx_realtime_hub_user_since(ngx_str_t *name, rt_str_t user_id, ngx_realtime_member_t *but);
+
+/* What stands before the first that waits is taken for delivered: nobody has it. */
+void ngx_realtime_hub_skip(ngx_realtime_channel_t *ch);
 
 /* Delivers to this worker's members and publishes to the other workers. */
 void ngx_realtime_hub_emit(const rt_emit_t *emit);

@@ -4,7 +4,9 @@
 #include "ngx_realtime_conf.h"
 #include "ngx_realtime_engine.h"
 #include "ngx_realtime_limits.h"
+#include "ngx_realtime_metrics.h"
 #include "ngx_realtime_rest.h"
+#include "ngx_realtime_stats.h"
 #include "ngx_realtime_worker.h"
 
 #include <rt/rt_json.h>
@@ -27,6 +29,10 @@ static ngx_conf_enum_t ngx_realtime_echo_modes[] = {
     {ngx_null_string, 0},
 };
 
+/* by ngx_realtime_report_e */
+static const ngx_http_handler_pt ngx_realtime_reports[] = {NULL, ngx_realtime_stats_handler,
+    ngx_realtime_metrics_handler, ngx_realtime_health_handler};
+
 static ngx_conf_post_t ngx_realtime_positive_msec = {ngx_realtime_conf_positive_msec};
 static ngx_conf_post_t ngx_realtime_positive_size = {ngx_realtime_conf_positive_size};
 
@@ -46,6 +52,15 @@ static ngx_command_t ngx_realtime_commands[] = {
 
     {ngx_string("realtime_echo"), NGX_HTTP_LOC_CONF | NGX_CONF_TAKE1, ngx_conf_set_enum_slot,
         NGX_REALTIME_LOC(echo), &ngx_realtime_echo_modes},
+
+    {ngx_string("realtime_stats"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS, ngx_realtime_conf_report,
+        NGX_REALTIME_LOC(report), NULL},
+
+    {ngx_string("realtime_metrics"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS, ngx_realtime_conf_report,
+        NGX_REALTIME_LOC(report), NULL},
+
+    {ngx_string("realtime_health"), NGX_HTTP_LOC_CONF | NGX_CONF_NOARGS, ngx_realtime_conf_report,
+        NGX_REALTIME_LOC(report), NULL},
 
     {ngx_string("realtime_store"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, ngx_realtime_conf_store,
         NGX_REALTIME_MAIN(store), NULL},
@@ -228,6 +243,7 @@ ngx_realtime_merge_values(ngx_realtime_loc_conf_t *prev, ngx_realtime_loc_conf_t
 static char *
 ngx_realtime_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 {
+    ngx_uint_t                kinds;
     ngx_http_core_loc_conf_t *clcf;
     ngx_realtime_loc_conf_t  *prev = parent;
     ngx_realtime_loc_conf_t  *conf = child;
@@ -239,15 +255,26 @@ ngx_realtime_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
-    if (!conf->enable && !conf->api && conf->echo == NGX_REALTIME_ECHO_NONE) {
+    kinds = conf->enable + conf->api + (conf->echo != NGX_REALTIME_ECHO_NONE)
+        + (conf->report != NGX_REALTIME_REPORT_NONE);
+
+    if (kinds == 0) {
         return NGX_CONF_OK;
     }
 
-    if (conf->enable + conf->api + (conf->echo != NGX_REALTIME_ECHO_NONE) > 1) {
+    if (kinds > 1) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-            "one location takes one of \"realtime\", \"realtime_api\" and "
-            "\"realtime_echo\"");
+            "one location takes one of \"realtime\", \"realtime_api\", "
+            "\"realtime_echo\", \"realtime_stats\", \"realtime_metrics\" and "
+            "\"realtime_health\"");
         return NGX_CONF_ERROR;
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (conf->report != NGX_REALTIME_REPORT_NONE) {
+        clcf->handler = ngx_realtime_reports[conf->report];
+        return NGX_CONF_OK;
     }
 
     if (conf->echo == NGX_REALTIME_ECHO_NONE && conf->key == NULL) {
@@ -261,7 +288,6 @@ ngx_realtime_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_realtime_module);
     mcf->used = 1;
 
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     clcf->handler = conf->api ? ngx_realtime_rest_handler : ngx_realtime_engine_handler;
 
     /* realtime_max_payload judges sizes here; nginx's own check would answer an HTML page before
@@ -287,7 +313,11 @@ ngx_realtime_postconfiguration(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
-    return ngx_realtime_limits_configure(cf, mcf);
+    if (ngx_realtime_limits_configure(cf, mcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_realtime_metrics_configure(cf, mcf);
 }
 
 

@@ -5,6 +5,7 @@
 #include "ngx_realtime_engine.h"
 #include "ngx_realtime_hub.h"
 #include "ngx_realtime_limits.h"
+#include "ngx_realtime_metrics.h"
 #include "ngx_realtime_people.h"
 #include "ngx_realtime_presence.h"
 
@@ -225,6 +226,7 @@ ngx_realtime_move_finish_import(ngx_realtime_session_t *s, ngx_realtime_ws_t *ws
     }
 
     s->frozen = 0;
+    ngx_realtime_metrics->counts.moves++;
 
     if (s->standing == NGX_REALTIME_CONNECTED) {
         ngx_realtime_presence_up(s);

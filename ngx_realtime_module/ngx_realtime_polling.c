@@ -1,6 +1,7 @@
 /* Engine.IO over HTTP, at the worker that owns the session. */
 
 #include "ngx_realtime_polling.h"
+#include "ngx_realtime_metrics.h"
 #include "ngx_realtime_engine.h"
 #include "ngx_realtime_http.h"
 #include "ngx_realtime_probe.h"
@@ -31,6 +32,8 @@ ngx_realtime_polling_attach(ngx_realtime_session_t *s)
     s->polling->event.handler = ngx_realtime_polling_handler;
     s->polling->event.data = s;
     s->polling->event.log = ngx_cycle->log;
+
+    ngx_realtime_session_meter(s, NGX_REALTIME_TRANSPORT_POLLING);
 
     return NGX_OK;
 }

@@ -4,6 +4,7 @@
 
 #include "ngx_realtime_presence.h"
 #include "ngx_realtime_hub.h"
+#include "ngx_realtime_metrics.h"
 
 #include <rt/rt_text.h>
 
@@ -237,7 +238,7 @@ ngx_realtime_presence_up(ngx_realtime_session_t *s)
 
     s->present = 1;
     company->connections++;
-    ngx_realtime_connected++;
+    ngx_realtime_metrics->gauges.connected = ++ngx_realtime_connected;
 
     if (ngx_realtime_presence_watches(s->identity)) {
         company->staff_connections++;
@@ -265,7 +266,7 @@ ngx_realtime_presence_down(ngx_realtime_session_t *s)
     company = ngx_realtime_presence_company(&business);
     person = ngx_realtime_presence_person(company, &user);
 
-    ngx_realtime_connected--;
+    ngx_realtime_metrics->gauges.connected = --ngx_realtime_connected;
     company->connections--;
 
     if (--person->connections == 0) {

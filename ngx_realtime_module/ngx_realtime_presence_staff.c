@@ -1,5 +1,5 @@
-/* Whether staff of a business are online anywhere: asked on every customer's message, so answers are
- * kept for a moment, and those who ask at the same time share one question. */
+/* Whether staff of a business are online anywhere: asked on every customer's message, so answers
+ * are kept for a moment, and those who ask at the same time share one question. */
 
 #include "ngx_realtime_presence.h"
 

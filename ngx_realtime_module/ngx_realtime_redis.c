@@ -11,6 +11,8 @@ static ngx_int_t ngx_realtime_redis_open(ngx_realtime_redis_t *redis, ngx_socket
 static void      ngx_realtime_redis_connect_handler(ngx_event_t *ev);
 static ngx_int_t ngx_realtime_redis_connected(ngx_connection_t *c);
 static void      ngx_realtime_redis_read_handler(ngx_event_t *ev);
+static void      ngx_realtime_redis_pong(ngx_realtime_redis_t *redis);
+static uint64_t  ngx_realtime_redis_now_us(void);
 static void      ngx_realtime_redis_write_handler(ngx_event_t *ev);
 static void      ngx_realtime_redis_take_replies(ngx_realtime_redis_t *redis);
 static void      ngx_realtime_redis_reply(ngx_realtime_redis_t *redis, redisReply *reply);
@@ -539,7 +541,7 @@ ngx_realtime_redis_reply(ngx_realtime_redis_t *redis, redisReply *reply)
             && reply->element[0]->type == REDIS_REPLY_STRING
             && ngx_strcmp(reply->element[0]->str, "pong") == 0)
         {
-            redis->ping_number = 0;
+            ngx_realtime_redis_pong(redis);
             return;
         }
 
@@ -550,7 +552,7 @@ ngx_realtime_redis_reply(ngx_realtime_redis_t *redis, redisReply *reply)
     redis->answered_count++;
 
     if (redis->ping_number != 0 && redis->answered_count == redis->ping_number) {
-        redis->ping_number = 0;
+        ngx_realtime_redis_pong(redis);
         return;
     }
 
@@ -582,7 +584,30 @@ ngx_realtime_redis_watch_handler(ngx_event_t *ev)
 
     if (redis->ping_number == 0 && ngx_realtime_redis_command(redis, 1, &ping) == NGX_OK) {
         redis->ping_number = redis->sent_count;
+        redis->ping_us = ngx_realtime_redis_now_us();
     }
+}
+
+
+static void
+ngx_realtime_redis_pong(ngx_realtime_redis_t *redis)
+{
+    if (redis->ping_number != 0) {
+        redis->ping_number = 0;
+        redis->handlers.on_latency(redis->handlers.data,
+            ngx_realtime_redis_now_us() - redis->ping_us);
+    }
+}
+
+
+static uint64_t
+ngx_realtime_redis_now_us(void)
+{
+    struct timespec now;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &now);
+
+    return (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000;
 }
 
 

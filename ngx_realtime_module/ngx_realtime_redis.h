@@ -45,6 +45,9 @@ typedef struct {
      * the call */
     void (*on_reply)(void *data, redisReply *reply);
 
+    /* a PING was answered; microseconds */
+    void (*on_latency)(void *data, uint64_t us);
+
     void *data;
 } ngx_realtime_redis_handlers_t;
 

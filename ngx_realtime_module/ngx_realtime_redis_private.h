@@ -50,6 +50,7 @@ struct ngx_realtime_redis_s {
     ngx_uint_t                       greetings;
     uint64_t                         sent_count; /* commands since it is up */
     uint64_t                         answered_count;
+    uint64_t                         ping_us;     /* when it was queued; CLOCK_MONOTONIC */
     uint64_t                         ping_number; /* which of them is a PING of ours; 0: none */
     u_char                           db_text[NGX_INT_T_LEN];
     unsigned                         subscriber:1;

@@ -7,6 +7,7 @@
 
 #include "ngx_realtime_relay.h"
 #include "ngx_realtime_http.h"
+#include "ngx_realtime_metrics.h"
 #include "ngx_realtime_move.h"
 #include "ngx_realtime_worker.h"
 
@@ -149,6 +150,7 @@ ngx_realtime_relay_get(ngx_http_request_t *r, ngx_realtime_sid_t *sid)
     r->read_event_handler = ngx_http_test_reading;
 
     if (sid->owner != ngx_realtime_worker->id) {
+        ngx_realtime_metrics->counts.relays++;
         ngx_realtime_relay_send(relay, NGX_REALTIME_RELAY_GET, NULL);
         return NGX_DONE;
     }
@@ -253,6 +255,7 @@ ngx_realtime_relay_body(ngx_http_request_t *r, ngx_int_t rc, ngx_str_t *body, vo
     }
 
     if (relay->sid.owner != ngx_realtime_worker->id) {
+        ngx_realtime_metrics->counts.relays++;
         r->read_event_handler = ngx_http_test_reading;
         ngx_realtime_relay_send(relay, NGX_REALTIME_RELAY_POST, body);
         return;

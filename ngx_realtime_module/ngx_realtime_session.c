@@ -4,6 +4,7 @@
 #include "ngx_realtime_asks.h"
 #include "ngx_realtime_hub.h"
 #include "ngx_realtime_limits.h"
+#include "ngx_realtime_metrics.h"
 #include "ngx_realtime_people.h"
 #include "ngx_realtime_polling.h"
 #include "ngx_realtime_presence.h"
@@ -183,12 +184,30 @@ ngx_realtime_session_attach(ngx_realtime_session_t *s, ngx_realtime_ws_t *ws)
     }
 
     s->ws = ws;
+    ngx_realtime_session_meter(s,
+        s->engine ? NGX_REALTIME_TRANSPORT_WEBSOCKET : NGX_REALTIME_TRANSPORT_PLAIN);
 
     while (s->queue.head != NULL) {
         buf = ngx_realtime_buf_get(s->queue.head->buf);
         ngx_realtime_queue_shift(&s->queue);
         ngx_realtime_session_send(s, buf);
         ngx_realtime_buf_put(buf);
+    }
+}
+
+
+void
+ngx_realtime_session_meter(ngx_realtime_session_t *s, ngx_uint_t transport)
+{
+    if (s->transport != NGX_REALTIME_TRANSPORT_NONE) {
+        ngx_realtime_metrics->gauges.connections[s->transport]--;
+    }
+
+    s->transport = transport;
+
+    if (transport != NGX_REALTIME_TRANSPORT_NONE) {
+        ngx_realtime_metrics->gauges.connections[transport]++;
+        ngx_realtime_metrics->counts.opened[transport]++;
     }
 }
 
@@ -382,6 +401,7 @@ ngx_realtime_session_timer(ngx_realtime_session_t *s)
     now = ngx_current_msec;
 
     if (s->slow) {
+        ngx_realtime_metrics->counts.slow_clients++;
         ngx_log_error(NGX_LOG_INFO, ngx_cycle->log, 0,
             "realtime: client is too slow: more than %uz bytes wait for its poll",
             s->conf->send_buffer);
@@ -497,6 +517,7 @@ ngx_realtime_session_end(ngx_realtime_session_t *s, ngx_uint_t told)
     }
 
     ngx_realtime_presence_down(s);
+    ngx_realtime_session_meter(s, NGX_REALTIME_TRANSPORT_NONE);
 
     if (s->engine) {
         ngx_rbtree_delete(&ngx_realtime_session_tree, &s->node);

@@ -69,6 +69,7 @@ struct ngx_realtime_ask_s {
     unsigned                refused:1; /* text that we do not take: INVALID */
     unsigned                binary:1;  /* came with attachments: INVALID */
     unsigned                limited:1; /* past realtime_rate */
+    unsigned                failed:1;
     u_char                  event[64]; /* NUL terminated; longer names are none of ours */
 };
 
@@ -117,11 +118,12 @@ struct ngx_realtime_session_s {
     unsigned closed:1;   /* freed when nobody holds it */
     unsigned counted:1;  /* in realtime_max_connections */
     unsigned user_counted:1;
-    unsigned running:1;  /* inside ngx_realtime_asks_run */
-    unsigned together:1; /* what is under way may have more of its kind */
-    unsigned slow:1;     /* polling: too much waits, dropped by the timer */
-    unsigned present:1;  /* counted by ngx_realtime_presence.c */
-    unsigned paused:1;   /* too many asks wait: its WebSocket is not read */
+    unsigned running:1;   /* inside ngx_realtime_asks_run */
+    unsigned together:1;  /* what is under way may have more of its kind */
+    unsigned slow:1;      /* polling: too much waits, dropped by the timer */
+    unsigned transport:2; /* ngx_realtime_transport_e, as it is counted */
+    unsigned present:1;   /* counted by ngx_realtime_presence.c */
+    unsigned paused:1;    /* too many asks wait: its WebSocket is not read */
 };
 
 /* Starts the worker's table of sessions. */
@@ -144,6 +146,9 @@ void ngx_realtime_session_bearer(ngx_realtime_session_t *s, ngx_str_t *token);
 
 /* Makes ws its transport: what waited is framed and sent, in order. */
 void ngx_realtime_session_attach(ngx_realtime_session_t *s, ngx_realtime_ws_t *ws);
+
+/* What it goes by now, for the metrics: ngx_realtime_transport_e. */
+void ngx_realtime_session_meter(ngx_realtime_session_t *s, ngx_uint_t transport);
 
 /* Starts the clocks: the first ping and the connect timeout. */
 void ngx_realtime_session_start(ngx_realtime_session_t *s);

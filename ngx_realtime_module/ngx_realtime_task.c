@@ -12,7 +12,9 @@
  * back. */
 
 #include "ngx_realtime_task.h"
+#include "ngx_realtime_heal.h"
 #include "ngx_realtime_hub.h"
+#include "ngx_realtime_metrics.h"
 
 #include <ngx_thread_pool.h>
 
@@ -25,6 +27,7 @@
 
 struct ngx_realtime_task_s {
     ngx_thread_task_t         thread; /* of reads; writes ride in the drain's */
+    uint64_t                  duration_us;
     rt_core_t                *core;
     rt_call_t                *call;
     ngx_realtime_task_done_pt done;
@@ -37,6 +40,7 @@ struct ngx_realtime_task_s {
 typedef struct {
     ngx_thread_task_t    thread;
     rt_core_t           *core;
+    uint64_t             duration_us;
     rt_call_t           *calls[RT_BATCH_MAX];
     size_t               count;
     ngx_realtime_task_t *tasks; /* whose calls these are, in order; loop only */
@@ -79,6 +83,7 @@ ngx_realtime_task_post(rt_call_t *call, ngx_realtime_task_done_pt done, void *da
 
     /* without a core the store could not be opened yet */
     if (worker->core == NULL || worker->tasks >= NGX_REALTIME_TASKS_MAX) {
+        ngx_realtime_metrics->counts.busy++;
         return NULL;
     }
 
@@ -104,7 +109,7 @@ ngx_realtime_task_post(rt_call_t *call, ngx_realtime_task_done_pt done, void *da
         return NULL;
     }
 
-    worker->tasks++;
+    ngx_realtime_metrics->gauges.tasks = ++worker->tasks;
     ngx_realtime_task_hold();
 
     return task;
@@ -138,7 +143,9 @@ ngx_realtime_task_run(void *data, ngx_log_t *log)
 
     (void) log;
 
+    task->duration_us = ngx_realtime_metrics_now_us();
     rt_core_run(task->core, task->call);
+    task->duration_us = ngx_realtime_metrics_now_us() - task->duration_us;
 }
 
 
@@ -146,7 +153,10 @@ ngx_realtime_task_run(void *data, ngx_log_t *log)
 static void
 ngx_realtime_task_on_run(ngx_event_t *event)
 {
-    ngx_realtime_task_finish(event->data);
+    ngx_realtime_task_t *task = event->data;
+
+    ngx_realtime_metrics_observe(&ngx_realtime_metrics->counts.store_read, task->duration_us);
+    ngx_realtime_task_finish(task);
 }
 
 
@@ -227,7 +237,9 @@ ngx_realtime_task_drain_run(void *data, ngx_log_t *log)
 
     (void) log;
 
+    drain->duration_us = ngx_realtime_metrics_now_us();
     rt_core_run_batch(drain->core, drain->calls, drain->count);
+    drain->duration_us = ngx_realtime_metrics_now_us() - drain->duration_us;
 }
 
 
@@ -237,6 +249,9 @@ ngx_realtime_task_on_drain(ngx_event_t *event)
 {
     ngx_realtime_task_t  *task, *next, *failed;
     ngx_realtime_drain_t *drain = event->data;
+
+    ngx_realtime_metrics_observe(&ngx_realtime_metrics->counts.store_write, drain->duration_us);
+    ngx_realtime_metrics->counts.store_written += drain->count;
 
     task = drain->tasks;
     failed = NULL;
@@ -267,6 +282,7 @@ ngx_realtime_task_on_drain(ngx_event_t *event)
 static void
 ngx_realtime_task_finish(ngx_realtime_task_t *task)
 {
+    ngx_str_t  room;
     rt_emit_t *emit;
     rt_call_t *call = task->call;
 
@@ -276,12 +292,17 @@ ngx_realtime_task_finish(ngx_realtime_task_t *task)
         ngx_realtime_hub_emit(emit);
     }
 
+    if (call->doubt_after >= 0 && call->room_id.len != 0) {
+        room = ngx_realtime_ngx_str(call->room_id);
+        ngx_realtime_heal_doubt(&room, call->doubt_after);
+    }
+
     ngx_realtime_task_log(call);
 
     rt_call_destroy(call);
     ngx_free(task);
 
-    ngx_realtime_worker->tasks--;
+    ngx_realtime_metrics->gauges.tasks = --ngx_realtime_worker->tasks;
 
     if (ngx_realtime_worker->tasks == 0) {
         ngx_del_timer(&ngx_realtime_tasks.hold);

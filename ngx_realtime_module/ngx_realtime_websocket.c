@@ -6,6 +6,7 @@
  * the stack may still look at it). */
 
 #include "ngx_realtime_websocket.h"
+#include "ngx_realtime_metrics.h"
 
 
 #define NGX_REALTIME_WS_READ_SIZE 65536
@@ -461,6 +462,7 @@ ngx_realtime_ws_flush(ngx_realtime_ws_t *ws)
         ngx_log_error(NGX_LOG_INFO, ws->connection->log, 0,
             "client is too slow: %uz bytes wait, realtime_send_buffer is %uz", waiting,
             ws->send_max);
+        ngx_realtime_metrics->counts.slow_clients++;
         ngx_realtime_ws_lost(ws, "slow client");
         return;
     }

@@ -7,8 +7,10 @@
 
 #include "ngx_realtime_worker.h"
 #include "ngx_realtime_buf.h"
+#include "ngx_realtime_heal.h"
 #include "ngx_realtime_hub.h"
 #include "ngx_realtime_limits.h"
+#include "ngx_realtime_metrics.h"
 #include "ngx_realtime_move.h"
 #include "ngx_realtime_people.h"
 #include "ngx_realtime_presence.h"
@@ -32,6 +34,7 @@ static void      ngx_realtime_worker_on_publish(void *data, ngx_str_t *channel, 
 static void      ngx_realtime_worker_on_request(void *data, ngx_realtime_worker_id_t from,
          ngx_str_t *channel, ngx_str_t *payload, ngx_str_t *answer, size_t answer_size);
 static void      ngx_realtime_worker_on_met(void *data, ngx_realtime_worker_id_t worker);
+static void      ngx_realtime_worker_on_latency(void *data, uint64_t us);
 static void      ngx_realtime_worker_on_gap(void *data);
 static ngx_int_t ngx_realtime_worker_open_store(ngx_realtime_worker_t *worker);
 static void      ngx_realtime_worker_store_handler(ngx_event_t *ev);
@@ -90,6 +93,7 @@ ngx_realtime_worker_init(ngx_cycle_t *cycle)
 
     ngx_realtime_session_init();
     ngx_realtime_people_init();
+    ngx_realtime_heal_init();
     ngx_realtime_relay_init();
     ngx_realtime_move_init();
 
@@ -99,6 +103,7 @@ ngx_realtime_worker_init(ngx_cycle_t *cycle)
     handlers.on_request = ngx_realtime_worker_on_request;
     handlers.on_worker_lost = ngx_realtime_worker_on_lost;
     handlers.on_worker_met = ngx_realtime_worker_on_met;
+    handlers.on_latency = ngx_realtime_worker_on_latency;
     handlers.on_gap = ngx_realtime_worker_on_gap;
 
     if (ngx_realtime_hub_init() != NGX_OK || ngx_realtime_limits_init(worker) != NGX_OK
@@ -106,6 +111,8 @@ ngx_realtime_worker_init(ngx_cycle_t *cycle)
     {
         return NGX_ERROR;
     }
+
+    ngx_realtime_metrics_init(worker);
 
     worker->bus = ngx_realtime_worker_open_bus(worker, &handlers);
     if (worker->bus == NULL) {
@@ -116,6 +123,9 @@ ngx_realtime_worker_init(ngx_cycle_t *cycle)
     {
         return NGX_ERROR;
     }
+
+    (void) ngx_realtime_metrics_store_up();
+    (void) ngx_realtime_metrics_bus_up();
 
     return ngx_realtime_worker_listen_to_quit(worker);
 }
@@ -298,7 +308,9 @@ ngx_realtime_worker_drain_handler(ngx_event_t *ev)
     }
 
     if (ngx_realtime_session_count() != 0 || worker->tasks != 0 || ngx_realtime_relay_waiting() != 0
-        || ngx_realtime_move_waiting())
+        || ngx_realtime_move_waiting()
+        || (ngx_realtime_heal_doubts() != 0
+            && ngx_realtime_drain_ticks < NGX_REALTIME_DRAIN_PATIENCE))
     {
         ngx_add_timer(ev, NGX_REALTIME_DRAIN_TICK);
         return;
@@ -316,6 +328,7 @@ ngx_realtime_worker_on_publish(void *data, ngx_str_t *channel, ngx_str_t *payloa
         return;
     }
 
+    ngx_realtime_metrics->counts.received++;
     ngx_realtime_hub_on_publish(channel, payload);
 }
 
@@ -341,8 +354,16 @@ ngx_realtime_worker_on_met(void *data, ngx_realtime_worker_id_t worker)
 
 
 static void
+ngx_realtime_worker_on_latency(void *data, uint64_t us)
+{
+    ngx_realtime_metrics_observe(&ngx_realtime_metrics->counts.redis, us);
+}
+
+
+static void
 ngx_realtime_worker_on_gap(void *data)
 {
+    ngx_realtime_metrics->counts.gaps++;
     ngx_realtime_hub_on_gap();
     ngx_realtime_presence_on_gap();
 }
@@ -409,11 +430,13 @@ ngx_realtime_worker_exit(ngx_cycle_t *cycle)
     ngx_realtime_ws_exit();
     ngx_realtime_move_exit();
     ngx_realtime_queue_exit();
-    ngx_realtime_limits_exit(worker);
 
     worker->bus->methods->close(worker->bus);
     ngx_realtime_people_exit();
     ngx_realtime_presence_exit();
+    ngx_realtime_heal_exit();
+    ngx_realtime_metrics_exit();
+    ngx_realtime_limits_exit(worker);
 
     /* the thread pool is gone by now: no call is running */
     rt_core_close(worker->core);

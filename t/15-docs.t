@@ -94,7 +94,8 @@ while ($module =~ /ngx_conf_merge_(msec_|size_|)value\(conf->(\w+),[^,]+,([\d *]
 
 for my $name (sort glob "$ROOT/docs/*.md") {
     my ($file) = $name =~ m{(docs/[^/]+)$};
-    my %unknown = map { $_ => 1 } grep { !$in_c{$_} && $_ ne 'realtime_module' }
+    my %unknown = map { $_ => 1 }
+        grep { !$in_c{$_} && $_ ne 'realtime_module' && !/_total$/ }    # names of metrics
         text_of($file) =~ /\b(?<!ngx_)(?<!http_)(realtime_\w+)/g;
     is_deeply([sort keys %unknown], [], "$file names no other directives");
 }
@@ -141,7 +142,8 @@ sub try_example {
     my $load = load_module();
     my $start = "${load}pid $dir/nginx.pid;\nerror_log $dir/error.log;\n";
     my $paths = join '', map { "${_}_temp_path $dir/tmp/$_;\n" } qw(client_body proxy fastcgi uwsgi scgi);
-    $paths .= "realtime_store sqlite:$dir/data/rt.db;\n";
+    $paths .= "realtime_store sqlite:$dir/data/rt.db;\n" unless $code =~ /^\s*realtime_store/m;
+    $paths .= "realtime_bus_dir $dir/data/bus;\n" unless $code =~ /realtime_bus_dir/;
     my $secret = "realtime_jwt_secret $SECRET;\n";
 
     if (!$where) {

@@ -200,6 +200,13 @@ ngx_http_bus_test_on_worker_met(void *data, ngx_realtime_worker_id_t worker)
 
 
 static void
+ngx_http_bus_test_on_latency(void *data, uint64_t us)
+{
+    (void) us;
+}
+
+
+static void
 ngx_http_bus_test_on_gap(void *data)
 {
     ngx_http_bus_test_log.gaps++;
@@ -240,6 +247,7 @@ ngx_http_bus_test_init_process(ngx_cycle_t *cycle)
     handlers.on_request = ngx_http_bus_test_on_request;
     handlers.on_worker_lost = ngx_http_bus_test_on_worker_lost;
     handlers.on_worker_met = ngx_http_bus_test_on_worker_met;
+    handlers.on_latency = ngx_http_bus_test_on_latency;
     handlers.on_gap = ngx_http_bus_test_on_gap;
     handlers.data = NULL;
 
