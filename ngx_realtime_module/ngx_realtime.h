@@ -88,6 +88,9 @@ typedef struct {
 extern ngx_module_t           ngx_http_realtime_module;
 extern ngx_realtime_worker_t *ngx_realtime_worker;
 
+/* The data of timers that need none: nginx's debug lines read a connection's descriptor there. */
+extern ngx_connection_t ngx_realtime_no_connection;
+
 /* The one table from rt_status_t to HTTP (ngx_realtime_http.c). */
 ngx_uint_t ngx_realtime_http_status(rt_status_t status);
 

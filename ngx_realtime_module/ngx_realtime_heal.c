@@ -89,6 +89,7 @@ ngx_realtime_heal_init(void)
     ngx_memzero(&ngx_realtime_heal_batch, sizeof(ngx_realtime_heal_batch_t));
     ngx_memzero(&ngx_realtime_heal_event, sizeof(ngx_event_t));
     ngx_realtime_heal_event.handler = ngx_realtime_heal_run;
+    ngx_realtime_heal_event.data = &ngx_realtime_no_connection;
     ngx_realtime_heal_event.log = ngx_cycle->log;
     ngx_realtime_heal_event.cancelable = 1;
 }

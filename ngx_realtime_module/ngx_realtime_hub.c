@@ -1,9 +1,9 @@
 /* Channels, their members on this worker, and the fan-out to them.
  *
  * Order: a room's messages are numbered by the store. What another worker published may cross what
- * this one emits, so early ones wait in channel->order. A hole that stays, or what the bus says that
- * it lost, is read from the store (ngx_realtime_heal.c). So delivery is at least once on the bus,
- * and exactly once, in order, here. */
+ * this one emits, so early ones wait in channel->order. A hole that stays, or what the bus says
+ * that it lost, is read from the store (ngx_realtime_heal.c). So delivery is at least once on the
+ * bus, and exactly once, in order, here. */
 
 #include "ngx_realtime_hub.h"
 #include "ngx_realtime_heal.h"

@@ -104,6 +104,7 @@ ngx_realtime_metrics_init(ngx_realtime_worker_t *worker)
 
     ngx_memzero(&ngx_realtime_metrics_timer, sizeof(ngx_event_t));
     ngx_realtime_metrics_timer.handler = ngx_realtime_metrics_handler_ms;
+    ngx_realtime_metrics_timer.data = &ngx_realtime_no_connection;
     ngx_realtime_metrics_timer.log = worker->log;
     ngx_realtime_metrics_timer.cancelable = 1;
 

@@ -43,6 +43,7 @@ ngx_realtime_people_init(void)
 
     ngx_memzero(&ngx_realtime_typing_timer, sizeof(ngx_event_t));
     ngx_realtime_typing_timer.handler = ngx_realtime_people_typing_handler;
+    ngx_realtime_typing_timer.data = &ngx_realtime_no_connection;
     ngx_realtime_typing_timer.log = ngx_cycle->log;
     ngx_realtime_typing_timer.cancelable = 1;
 }

@@ -39,6 +39,7 @@ ngx_realtime_presence_init(void)
 
     ngx_memzero(&ngx_realtime_grace_timer, sizeof(ngx_event_t));
     ngx_realtime_grace_timer.handler = ngx_realtime_presence_grace_handler;
+    ngx_realtime_grace_timer.data = &ngx_realtime_no_connection;
     ngx_realtime_grace_timer.log = ngx_cycle->log;
     ngx_realtime_grace_timer.cancelable = 1;
 

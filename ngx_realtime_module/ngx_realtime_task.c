@@ -53,7 +53,6 @@ typedef struct {
     ngx_realtime_task_t *last;
     ngx_realtime_drain_t drain;
     ngx_event_t          hold;
-    ngx_connection_t     hold_connection; /* debug lines of a timer read its descriptor */
 } ngx_realtime_tasks_t;
 
 
@@ -337,10 +336,8 @@ ngx_realtime_task_hold(void)
         return;
     }
 
-    ngx_realtime_tasks.hold_connection.fd = (ngx_socket_t) -1;
-
     hold->handler = ngx_realtime_task_on_hold;
-    hold->data = &ngx_realtime_tasks.hold_connection;
+    hold->data = &ngx_realtime_no_connection;
     hold->log = ngx_realtime_worker->log;
 
     ngx_add_timer(hold, NGX_REALTIME_TASKS_HOLD_MS);

@@ -47,6 +47,7 @@ static void      ngx_realtime_worker_on_message(void *data, ngx_realtime_worker_
 static void      ngx_realtime_worker_on_lost(void *data, ngx_realtime_worker_id_t worker);
 
 ngx_realtime_worker_t *ngx_realtime_worker;
+ngx_connection_t       ngx_realtime_no_connection = {.fd = (ngx_socket_t) -1};
 
 static ngx_connection_t *ngx_realtime_quit_slot;
 static ngx_event_t       ngx_realtime_drain_timer;
