@@ -10,6 +10,8 @@
 #include <rt/rt_eio.h>
 
 
+#define NGX_REALTIME_POLL_REPEAT_MS 60000
+
 #define NGX_REALTIME_NOOP  "6"
 #define NGX_REALTIME_CLOSE "1"
 
@@ -18,6 +20,8 @@ static void       ngx_realtime_polling_flush(ngx_realtime_session_t *s);
 static void       ngx_realtime_polling_packets(ngx_realtime_session_t *s, rt_buf_t *body,
           const char *last);
 static void       ngx_realtime_polling_release(ngx_realtime_session_t *s, const char *packet);
+static ngx_uint_t ngx_realtime_polling_repeats(ngx_realtime_session_t *s,
+    ngx_realtime_poll_t                                               *poll);
 static ngx_uint_t ngx_realtime_polling_same(ngx_realtime_poll_t *one, ngx_realtime_poll_t *other);
 
 
@@ -56,6 +60,7 @@ ngx_realtime_polling_detach(ngx_realtime_session_t *s)
         ngx_delete_posted_event(ev);
     }
 
+    rt_buf_free(&s->polling->answered);
     ngx_free(s->polling);
     s->polling = NULL;
 }
@@ -154,7 +159,50 @@ ngx_realtime_polling_flush(ngx_realtime_session_t *s)
     s->polling->held = 0;
     ngx_realtime_poll_answer(&s->polling->get, NGX_HTTP_OK, NGX_REALTIME_POLL_PACKETS, &text);
 
+    if (s->polling->get.worker != 0 && s->polling->get.tag != 0) {
+        /* until the client's next GET says that it has come: see ngx_realtime_polling_repeats() */
+        s->polling->answered_tag = s->polling->get.tag;
+        s->polling->answered_at = ngx_current_msec;
+        s->polling->answered = body;
+        return;
+    }
+
     rt_buf_free(&body);
+}
+
+
+/* A proxy that deals requests out to several hosts repeats a GET elsewhere when the host that it
+ * asked dies, and the client never knows. If that host had carried it to us, what we answered may
+ * be lost with it: the repetition, which carries the same `t` of the client's, is answered the
+ * same. */
+static ngx_uint_t
+ngx_realtime_polling_repeats(ngx_realtime_session_t *s, ngx_realtime_poll_t *poll)
+{
+    ngx_str_t               text;
+    ngx_realtime_polling_t *p = s->polling;
+
+    if (p->held && poll->tag != 0 && p->get.tag == poll->tag
+        && !ngx_realtime_polling_same(&p->get, poll))
+    {
+        ngx_realtime_polling_noop(s);
+        return 0;
+    }
+
+    if (p->answered.data == NULL) {
+        return 0;
+    }
+
+    if (poll->tag == p->answered_tag
+        && ngx_current_msec - p->answered_at < NGX_REALTIME_POLL_REPEAT_MS) {
+        text.data = (u_char *) p->answered.data;
+        text.len = p->answered.len;
+        ngx_realtime_poll_answer(poll, NGX_HTTP_OK, NGX_REALTIME_POLL_PACKETS, &text);
+        return 1;
+    }
+
+    rt_buf_free(&p->answered);
+
+    return 0;
 }
 
 
@@ -232,6 +280,10 @@ ngx_realtime_polling_get(ngx_realtime_session_t *s, ngx_realtime_poll_t *poll)
         return;
     }
 
+    if (ngx_realtime_polling_repeats(s, poll)) {
+        return;
+    }
+
     if (s->polling->held) {
         ngx_realtime_polling_release(s, NGX_REALTIME_CLOSE);
         ngx_realtime_poll_error(poll, 3);
@@ -249,6 +301,25 @@ ngx_realtime_polling_get(ngx_realtime_session_t *s, ngx_realtime_poll_t *poll)
 
     if (s->queue.head != NULL) {
         ngx_realtime_polling_flush(s);
+    }
+}
+
+
+void
+ngx_realtime_polling_worker_lost(ngx_realtime_session_t *s, ngx_realtime_worker_id_t worker)
+{
+    ngx_realtime_polling_t *p = s->polling;
+
+    if (p == NULL) {
+        return;
+    }
+
+    if (p->held && p->get.worker == worker) {
+        p->held = 0; /* the client, or a proxy before it, asks again */
+    }
+
+    if (p->posting && p->post.worker == worker) {
+        p->posting = 0;
     }
 }
 

@@ -11,7 +11,9 @@
 typedef struct {
     ngx_http_request_t      *request; /* NULL: of another worker */
     ngx_realtime_worker_id_t worker;
-    uint64_t                 id; /* there */
+    uint64_t                 id;  /* there */
+    uint64_t                 tag; /* of a GET: what tells it from others, and a repetition of it
+                                   * from a new one; 0: nothing does */
 } ngx_realtime_poll_t;
 
 typedef enum {
@@ -21,13 +23,16 @@ typedef enum {
 } ngx_realtime_poll_body_e;
 
 struct ngx_realtime_polling_s {
-    ngx_event_t              event;     /* the session's timer, and its flush once per turn */
-    ngx_realtime_poll_t      get;       /* held, while `held` */
-    ngx_realtime_poll_t      post;      /* its body is on the way, while `posting` */
-    void                    *probe;     /* a WebSocket of this worker on trial, or NULL */
-    ngx_realtime_worker_id_t prober;    /* the worker that has one, or 0 */
-    uint64_t                 prober_id; /* its name for it */
-    unsigned                 moving:1;  /* the prober has the session's state */
+    ngx_event_t              event;        /* the session's timer, and its flush once per turn */
+    ngx_realtime_poll_t      get;          /* held, while `held` */
+    ngx_realtime_poll_t      post;         /* its body is on the way, while `posting` */
+    void                    *probe;        /* a WebSocket of this worker on trial, or NULL */
+    ngx_realtime_worker_id_t prober;       /* the worker that has one, or 0 */
+    uint64_t                 prober_id;    /* its name for it */
+    uint64_t                 answered_tag; /* the last GET that another worker carried to us, */
+    ngx_msec_t               answered_at;
+    rt_buf_t                 answered; /* and what it was answered; allocated while data is set */
+    unsigned                 moving:1; /* the prober has the session's state */
     unsigned                 held:1;
     unsigned                 posting:1;
     unsigned                 probed:1; /* it answered: GETs are released at once */
@@ -64,6 +69,9 @@ ngx_int_t ngx_realtime_polling_post_begin(ngx_realtime_session_t *s, ngx_realtim
 /* Its body (changed in place). Answers poll; may close s. */
 void ngx_realtime_polling_post(ngx_realtime_session_t *s, ngx_realtime_poll_t *poll,
     ngx_str_t *body);
+
+/* A worker that may hold the GET is lost, and its client's connection with it. */
+void ngx_realtime_polling_worker_lost(ngx_realtime_session_t *s, ngx_realtime_worker_id_t worker);
 
 /* The worker that holds the GET quits: it is released, and the session polls on elsewhere. */
 void ngx_realtime_polling_let_go(ngx_realtime_session_t *s, ngx_realtime_poll_t *poll);

@@ -1,7 +1,7 @@
 /* Polling requests on their way.
  *
  * Between workers: one byte of type, then GET, POST_BEGIN, POST, ABORT: 8 bytes request id (the
- * sender's) and 12 bytes of the sid, POST with the body behind; ANSWER: request id, 2 bytes HTTP
+ * sender's) and 12 bytes of the sid, POST with the body behind, GET with its tag (8 bytes); ANSWER: request id, 2 bytes HTTP
  * status, 1 byte kind of body, the body. Numbers as this machine writes them: hosts of one cluster
  * are of one kind. */
 
@@ -10,6 +10,8 @@
 #include "ngx_realtime_metrics.h"
 #include "ngx_realtime_move.h"
 #include "ngx_realtime_worker.h"
+
+#include <rt/rt_text.h>
 
 
 #define NGX_REALTIME_RELAY_HEADER (1 + 8 + NGX_REALTIME_SID_RANDOM)
@@ -28,6 +30,7 @@ typedef struct {
 
 static ngx_realtime_relay_t *ngx_realtime_relay_create(ngx_http_request_t *r,
     ngx_realtime_sid_t                                                    *sid);
+static uint64_t              ngx_realtime_relay_tag(ngx_http_request_t *r);
 static void                  ngx_realtime_relay_cleanup(void *data);
 static void ngx_realtime_relay_body(ngx_http_request_t *r, ngx_int_t rc, ngx_str_t *body,
     void *data);
@@ -126,15 +129,37 @@ ngx_realtime_relay_cleanup(void *data)
         poll.request = relay->request;
         poll.worker = 0;
         poll.id = relay->node.key;
+        poll.tag = 0;
 
         ngx_realtime_polling_aborted(s, &poll);
     }
 }
 
 
+/* Clients give each request another `t`, against caches. */
+static uint64_t
+ngx_realtime_relay_tag(ngx_http_request_t *r)
+{
+    uint64_t  tag;
+    uint8_t   digest[RT_SHA256_LEN];
+    ngx_str_t value;
+
+    if (ngx_http_arg(r, (u_char *) "t", 1, &value) != NGX_OK || value.len == 0
+        || rt_sha256(digest, ngx_realtime_str(value)) != RT_OK)
+    {
+        return 0;
+    }
+
+    ngx_memcpy(&tag, digest, sizeof(tag));
+
+    return tag;
+}
+
+
 ngx_int_t
 ngx_realtime_relay_get(ngx_http_request_t *r, ngx_realtime_sid_t *sid)
 {
+    ngx_str_t               tag;
     ngx_realtime_poll_t     poll;
     ngx_realtime_relay_t   *relay;
     ngx_realtime_session_t *s;
@@ -145,13 +170,16 @@ ngx_realtime_relay_get(ngx_http_request_t *r, ngx_realtime_sid_t *sid)
     }
 
     r->main->count++;
+    poll.tag = ngx_realtime_relay_tag(r);
 
     /* the default looks at no further input and would not see the client leave */
     r->read_event_handler = ngx_http_test_reading;
 
     if (sid->owner != ngx_realtime_worker->id) {
         ngx_realtime_metrics->counts.relays++;
-        ngx_realtime_relay_send(relay, NGX_REALTIME_RELAY_GET, NULL);
+        tag.data = (u_char *) &poll.tag;
+        tag.len = sizeof(poll.tag);
+        ngx_realtime_relay_send(relay, NGX_REALTIME_RELAY_GET, &tag);
         return NGX_DONE;
     }
 
@@ -191,6 +219,7 @@ ngx_realtime_relay_post(ngx_http_request_t *r, ngx_realtime_sid_t *sid)
         poll.request = r;
         poll.worker = 0;
         poll.id = relay->node.key;
+        poll.tag = 0;
 
         if (s != NULL && ngx_realtime_polling_post_begin(s, &poll) != NGX_OK) {
             relay->refused = 1;
@@ -227,6 +256,7 @@ ngx_realtime_relay_body(ngx_http_request_t *r, ngx_int_t rc, ngx_str_t *body, vo
     poll.request = r;
     poll.worker = 0;
     poll.id = relay->node.key;
+    poll.tag = 0;
 
     s = relay->sid.owner == ngx_realtime_worker->id ? ngx_realtime_session_find(&relay->sid) : NULL;
     if (rc != NGX_OK) {
@@ -375,6 +405,7 @@ ngx_realtime_relay_on_message(ngx_realtime_worker_id_t from, ngx_uint_t type, ng
 
     poll.request = NULL;
     poll.worker = from;
+    poll.tag = 0;
     ngx_memcpy(&poll.id, payload->data, 8);
 
     sid.owner = ngx_realtime_worker->id;
@@ -388,6 +419,10 @@ ngx_realtime_relay_on_message(ngx_realtime_worker_id_t from, ngx_uint_t type, ng
     switch (type) {
 
     case NGX_REALTIME_RELAY_GET:
+        if (body.len == sizeof(poll.tag)) {
+            ngx_memcpy(&poll.tag, body.data, sizeof(poll.tag));
+        }
+
         if (s != NULL) {
             ngx_realtime_polling_get(s, &poll);
         } else {
@@ -468,9 +503,16 @@ ngx_realtime_relay_answered(ngx_str_t *payload)
 void
 ngx_realtime_relay_worker_lost(ngx_realtime_worker_id_t worker)
 {
+    ngx_queue_t          *q;
     ngx_rbtree_node_t    *node;
     ngx_realtime_poll_t   poll;
     ngx_realtime_relay_t *relay;
+
+    for (q = ngx_queue_head(ngx_realtime_sessions());
+         q != ngx_queue_sentinel(ngx_realtime_sessions()); q = ngx_queue_next(q))
+    {
+        ngx_realtime_polling_worker_lost(ngx_queue_data(q, ngx_realtime_session_t, link), worker);
+    }
 
 again:
 

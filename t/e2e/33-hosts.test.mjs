@@ -5,7 +5,8 @@ import { describe, it } from 'node:test';
 
 import { connect, DEFAULT, POLLING, WEBSOCKET } from './lib/chat.mjs';
 import { useCluster } from './lib/cluster.mjs';
-import { api, createRoom } from './lib/http.mjs';
+import { Poll } from './lib/eio.mjs';
+import { api, createRoom, request } from './lib/http.mjs';
 import { sleep, SLOW, until } from './lib/nginx.mjs';
 import { customer, staff } from './lib/token.mjs';
 
@@ -106,3 +107,72 @@ for (const workers of [1, 2]) {
         }
     });
 }
+
+describe('a host dies that carried a GET', () => {
+    const cluster = useCluster({ workers: 1, allowLog: [/exited on signal 9/] });
+
+    // A session of the first host, in a room, whose next GET goes over the second one.
+    async function open()
+    {
+        const [first, second] = cluster.hosts;
+        const zoe = customer();
+        const sam = await connect(first, staff());
+        const roomId = await createRoom(first, zoe);
+        const poll = await new Poll(`${first.url}/socket.io/`).open();
+        await poll.post([`40/realtime,${JSON.stringify({ token: zoe.token })}`]);
+        await poll.until((p) => p.includes('"connected"'));
+        await poll.post([`42/realtime,1${JSON.stringify(['chat:join-room', { roomId }])}`]);
+        await poll.until((p) => p.includes('"lastSeq"'));
+        const over = (host, t) => request(poll.address(`&t=${t}`).replace(first.url, host.url));
+        return { first, second, sam, roomId, over, poll };
+    }
+
+    async function respawned(host, old)
+    {
+        await until('a new worker', () => {
+            const now = host.workers();
+            return now.length === 1 && now[0] !== old;
+        });
+    }
+
+    it('while it is held: the proxy that asks again is answered', async () => {
+        const { first, second, sam, roomId, over } = await open();
+        const lost = over(second, 'a1').catch((e) => e.message);
+        await sleep(300);
+        const pid = second.workers()[0];
+        second.signal('SIGKILL', pid);
+        assert.match(String(await lost), /hang up|ECONNRESET/);
+        const again = over(first, 'a1');
+        await sleep(200);
+        const r = await sam.ask('chat:send-message', { roomId, content: 'after' });
+        assert.equal(r.success, true);
+        const got = await again;
+        assert.equal(got.status, 200, got.text);
+        assert.match(got.text, /"content":"after"/);
+        sam.close();
+        await respawned(second, pid);
+    });
+
+    it('with the answer: it is given again, once', async () => {
+        const { first, second, sam, roomId, over } = await open();
+        const pid = second.workers()[0];
+        const lost = over(second, 'b1').catch((e) => e.message);
+        await sleep(300);
+        second.signal('SIGSTOP', pid);      // takes the answer, and gives it to nobody
+        await sam.ask('chat:send-message', { roomId, content: 'lost with it' });
+        await sleep(300);
+        second.signal('SIGKILL', pid);
+        assert.match(String(await lost), /hang up|ECONNRESET/);
+        const again = await over(first, 'b1');
+        assert.equal(again.status, 200, again.text);
+        assert.match(again.text, /"content":"lost with it"/);
+        const next = over(first, 'b2');
+        await sleep(200);
+        await sam.ask('chat:send-message', { roomId, content: 'next' });
+        const got = await next;
+        assert.match(got.text, /"content":"next"/);
+        assert.doesNotMatch(got.text, /lost with it/);
+        sam.close();
+        await respawned(second, pid);
+    });
+});
