@@ -13,15 +13,15 @@
 #include "store/rt_store.h"
 
 
-/* Defaults where the URI says nothing. A server that hangs costs a call the socket's timeout up to
- * three times (libmongoc tries again on a new connection, newer ones twice), 4.5 s; one that is
- * gone the selection's alone; both only until the heartbeats have noticed. */
+/* Defaults where the URI says nothing. A server that hangs costs a call the socket's timeout, since
+ * neither reads nor messages are sent to it twice (the rare other writes are, by libmongoc); one
+ * that is gone costs the selection's; both only until the heartbeats have noticed. */
 #define RT_MONGO_SELECTION_MS 1500
 #define RT_MONGO_CONNECT_MS   1500
-#define RT_MONGO_SOCKET_MS    1500
+#define RT_MONGO_SOCKET_MS    3000
 #define RT_MONGO_HEARTBEAT_MS 2000
-#define RT_MONGO_WTIMEOUT_MS  1200
-#define RT_MONGO_READ_MS      1200 /* what the server may spend on one read */
+#define RT_MONGO_WTIMEOUT_MS  2500
+#define RT_MONGO_READ_MS      2500 /* what the server may spend on one read */
 #define RT_MONGO_POOL_CLIENTS 512  /* twice the most threads that a worker may have */
 
 /* What was not brought to its end for so long will not be: who did it is gone or has given up. */
