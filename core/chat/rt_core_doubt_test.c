@@ -24,11 +24,13 @@ static int64_t     doubts[MESSAGES];
 static int
 setup(void **state)
 {
-    int failed;
+    int    failed;
+    size_t len;
 
     failed = test_setup(state);
     rt_core_close(test_core);
-    strcat(test_store,
+    len = strlen(test_store);
+    snprintf(test_store + len, sizeof(test_store) - len,
         "?socketTimeoutMS=200&serverSelectionTimeoutMS=200&connectTimeoutMS=200"
         "&heartbeatFrequencyMS=500");
     test_core = test_core_open();

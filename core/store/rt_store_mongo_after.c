@@ -3,8 +3,8 @@
  *
  * A message may be stored and not counted in its room yet. It is told of here, too; but then who
  * joins later must find it in the history, or would miss it: it is not told a second time. So the
- * room's seq is moved up to it first. Its counting is left to who stored it, or, should that host be
- * gone, to who finds storedCount behind seq. */
+ * room's seq is moved up to it first. Its counting is left to who stored it, or, should that host
+ * be gone, to who finds storedCount behind seq. */
 
 #include <string.h>
 

@@ -1,5 +1,7 @@
 /* Commands of a session and what becomes of their errors. */
 
+#include <string.h>
+
 #include <rt/rt_text.h>
 
 #include "store/rt_store_mongo.h"
@@ -149,6 +151,7 @@ rt_mongo_read_documents(rt_mongo_t *db, rt_mongo_reading_t *reading)
         return RT_UNAVAILABLE;
     }
 
+    memset(&error, 0, sizeof(error));
     began_ms = rt_time_now_ms();
     status = rt_mongo_read_once(reading, &error);
 
