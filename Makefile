@@ -60,7 +60,7 @@ SANFLAGS  = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all \
     -fno-omit-frame-pointer)
 # kept apart from CFLAGS, so that a packager's CFLAGS do not lose them
 RT_CFLAGS = -std=gnu11 $(OPTIMIZE) -g -fPIC $(WARNINGS) $(HARDENING) $(SANFLAGS) \
-    -Icore/include -Icore -I$(build) $(LIB_CFLAGS)
+    -Icore/include -Icore -I$(BUILD) $(LIB_CFLAGS)
 RT_LDFLAGS = $(SANFLAGS) -Wl,-z,relro -Wl,-z,now -Wl,--as-needed
 
 LIB_NAME   := librealtime_core.so

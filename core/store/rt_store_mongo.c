@@ -159,6 +159,10 @@ rt_mongo_set_defaults(rt_mongo_store_t *store)
     rt_mongo_default(uri, MONGOC_URI_HEARTBEATFREQUENCYMS, RT_MONGO_HEARTBEAT_MS);
     rt_mongo_default(uri, MONGOC_URI_MAXPOOLSIZE, RT_MONGO_POOL_CLIENTS);
 
+    if (!mongoc_uri_has_option(uri, MONGOC_URI_RETRYREADS)) {
+        mongoc_uri_set_option_as_bool(uri, MONGOC_URI_RETRYREADS, false);
+    }
+
     if (mongoc_uri_get_appname(uri) == NULL) {
         mongoc_uri_set_appname(uri, "nginx-realtime");
     }

@@ -13,15 +13,15 @@
 #include "store/rt_store.h"
 
 
-/* Defaults where the URI says nothing. A server that hangs costs a call the socket's timeout twice
- * (libmongoc tries again, on a new connection), 4 s; one that is gone the selection's alone; both
- * only until the heartbeats have noticed. */
+/* Defaults where the URI says nothing. A server that hangs costs a call the socket's timeout, since
+ * neither reads nor messages are sent to it twice (the rare other writes are, by libmongoc); one
+ * that is gone costs the selection's; both only until the heartbeats have noticed. */
 #define RT_MONGO_SELECTION_MS 1500
 #define RT_MONGO_CONNECT_MS   1500
-#define RT_MONGO_SOCKET_MS    2000
+#define RT_MONGO_SOCKET_MS    3000
 #define RT_MONGO_HEARTBEAT_MS 2000
-#define RT_MONGO_WTIMEOUT_MS  1500
-#define RT_MONGO_READ_MS      1500 /* what the server may spend on one read */
+#define RT_MONGO_WTIMEOUT_MS  2500
+#define RT_MONGO_READ_MS      2500 /* what the server may spend on one read */
 #define RT_MONGO_POOL_CLIENTS 512  /* twice the most threads that a worker may have */
 
 /* What was not brought to its end for so long will not be: who did it is gone or has given up. */
@@ -74,7 +74,11 @@ typedef struct {
     rt_buf_t             scratch;
 } rt_mongo_t;
 
-/* A room with what only this store looks at. Where a room was loaded it is one of these. */
+/* Bits of rt_room_t.store_key. */
+#define RT_MONGO_TEXT_ID   1 /* its _id is a text, though it would be an ObjectId by our rules */
+#define RT_MONGO_UNSETTLED 2 /* its messages have no numbers yet: nothing may be added */
+
+/* A room with what only this store looks at. */
 typedef struct {
     rt_room_t room;         /* first */
     int       has_seq;      /* 0: none of its messages has a number yet */
@@ -187,12 +191,20 @@ rt_status_t rt_mongo_put_metadata(bson_t *document, rt_str_t json, const bson_t 
 /* ---- rt_store_mongo_number.c: rooms that are not as we left them */
 
 /* Brings rooms that were just read up to date: numbers messages that have no seq, and counts again
- * where that was not brought to its end. NULL entries are skipped. */
+ * where that was not brought to its end. NULL entries are skipped. A room that would take too long
+ * gets RT_MONGO_UNSETTLED: the next call goes on with it. */
 rt_status_t rt_mongo_settle(rt_mongo_t *db, rt_arena_t *arena, rt_mongo_room_t *const *rooms,
     size_t count);
 
 /* Reads the room's messages for what its document must say, and writes it there and into *room. */
 rt_status_t rt_mongo_recount(rt_mongo_t *db, rt_arena_t *arena, rt_room_t *room);
+
+/* Numbers recent messages of the original's in rooms that have numbers. The owner's thread. */
+void rt_mongo_sweep(rt_mongo_store_t *store);
+
+/* rooms[i]: the room of ids[i] as its document is, or as it was before. */
+rt_status_t rt_mongo_rooms_load(rt_mongo_t *db, rt_arena_t *arena, const rt_str_t *ids,
+    size_t count, rt_mongo_room_t **rooms);
 
 /* The seq of the room's newest message; 0: it has none. */
 rt_status_t rt_mongo_newest(rt_mongo_t *db, const rt_room_t *room, int64_t *seq);

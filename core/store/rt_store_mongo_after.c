@@ -1,7 +1,14 @@
 /* What the members of several rooms may have missed: one look at the rooms, one at their
- * messages. */
+ * messages.
+ *
+ * A message may be stored and not counted in its room yet. It is told of here, too; but then who
+ * joins later must find it in the history, or would miss it: it is not told a second time. So the
+ * room's seq is moved up to it first. Its counting is left to who stored it, or, should that host
+ * be gone, to who finds storedCount behind seq. */
 
 #include <string.h>
+
+#include <rt/rt_text.h>
 
 #include "store/rt_store_mongo.h"
 
@@ -107,15 +114,38 @@ rt_mongo_after_find(rt_mongo_after_t *after)
 }
 
 
-/* A message may be stored and not counted in its room yet: it is told of, too. */
-static void
+static rt_status_t
+rt_mongo_after_raise(rt_mongo_after_t *after, rt_room_t *room, int64_t seq)
+{
+    bson_t      filter = BSON_INITIALIZER, update = BSON_INITIALIZER;
+    rt_status_t status;
+
+    rt_mongo_put_room(&filter, "_id", room);
+    BCON_APPEND(&update, "$max", "{", "seq", BCON_INT64(seq), "updatedAt",
+        BCON_DATE_TIME(rt_time_now_ms()), "}");
+    status = rt_mongo_update(after->db, after->db->rooms, 0, &filter, &update, NULL);
+    bson_destroy(&filter);
+    bson_destroy(&update);
+
+    if (status == RT_OK) {
+        room->seq = seq;
+    }
+
+    return status;
+}
+
+
+static rt_status_t
 rt_mongo_after_ends(rt_mongo_after_t *after)
 {
     size_t           i;
     int64_t          given;
+    rt_status_t      status;
     rt_room_after_t *room;
 
-    for (i = 0; i < after->count; i++) {
+    status = RT_OK;
+
+    for (i = 0; i < after->count && status == RT_OK; i++) {
         room = &after->rooms[i];
 
         if (after->loaded[i] == NULL) {
@@ -123,15 +153,17 @@ rt_mongo_after_ends(rt_mongo_after_t *after)
         }
 
         given = room->list.count ? room->list.rows[room->list.count - 1].seq : room->after_seq;
-        room->exists = 1;
-        room->last_seq = after->loaded[i]->seq;
 
-        if (room->list.count && given > room->last_seq) {
-            room->last_seq = given;
+        if (room->list.count && given > after->loaded[i]->seq) {
+            status = rt_mongo_after_raise(after, after->loaded[i], given);
         }
 
+        room->exists = 1;
+        room->last_seq = after->loaded[i]->seq;
         room->has_more = given < room->last_seq;
     }
+
+    return status;
 }
 
 
@@ -170,9 +202,5 @@ rt_mongo_messages_after(rt_store_session_t *session, rt_arena_t *arena, rt_room_
         status = rt_mongo_after_find(&after);
     }
 
-    if (status == RT_OK) {
-        rt_mongo_after_ends(&after);
-    }
-
-    return status;
+    return status == RT_OK ? rt_mongo_after_ends(&after) : status;
 }

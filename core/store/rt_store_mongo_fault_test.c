@@ -265,6 +265,44 @@ test_not_counted_list(void **state)
 }
 
 
+/* A host that heals tells of what another one has stored just now: who joins then has it in the
+ * history, whether or not it was counted. */
+static void
+test_not_counted_heal(void **state)
+{
+    rt_room_t          *room;
+    rt_room_after_t     after;
+    rt_store_session_t *session;
+
+    (void) state;
+
+    room = suite_room_added("b1", "u1");
+    suite_add(room->id, RT_SENDER_CUSTOMER, "u1", 2);
+    store_without_counting(room->id, 3, "x", 0);
+
+    memset(&after, 0, sizeof(after));
+    after.room_id = room->id;
+    after.after_seq = 1;
+    session = suite_begin(RT_STORE_READ);
+    assert_int_equal(suite_store->ops->messages_after(session, suite_arena, &after, 1, 10), RT_OK);
+    suite_end(session);
+    assert_int_equal(after.list.count, 2);
+    assert_int_equal(after.last_seq, 3);
+
+    suite_list_is(room, RT_MESSAGES_PAGE, 0, 10, 1, 3);
+    room = suite_room_get(room->id);
+    assert_int_equal(room->seq, 3);
+    assert_int_equal(room->unread_count, 2);
+
+    /* who stored it does not come any more */
+    run_command("{\"update\":\"chatrooms\",\"updates\":[{\"q\":{},\"u\":{\"$set\":{"
+                "\"updatedAt\":{\"$date\":\"2024-05-01T10:00:03Z\"}}}}]}");
+    room = suite_room_get(room->id);
+    assert_int_equal(room->unread_count, 3);
+    assert_true(rt_str_eq(room->last_message, rt_str("lost 3")));
+}
+
+
 static void
 test_not_counted_send(void **state)
 {
@@ -455,6 +493,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_away_at_start, setup_empty, teardown),
         cmocka_unit_test_setup_teardown(test_close_while_paused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_not_counted_list, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_not_counted_heal, setup, teardown),
         cmocka_unit_test_setup_teardown(test_not_counted_send, setup, teardown),
         cmocka_unit_test_setup_teardown(test_not_counted_retry, setup, teardown),
         cmocka_unit_test_setup_teardown(test_not_counted_reads, setup, teardown),

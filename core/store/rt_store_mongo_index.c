@@ -30,9 +30,10 @@ static const rt_mongo_index_t rt_mongo_indexes[] = {
     /* a message that is sent again */
     {"chatmessages", "{\"roomId\":1,\"senderId\":1,\"clientMessageId\":1}",
         "roomId_1_senderId_1_clientMessageId_1", "{\"clientMessageId\":{\"$exists\":true}}", 1},
-    /* messages that others wrote, without a place */
+    /* messages that others wrote, without a place: of a room, and of late */
     {"chatmessages", "{\"roomId\":1,\"createdAt\":1}", "roomId_1_createdAt_1_unnumbered",
         "{\"seq\":null}", 0},
+    {"chatmessages", "{\"createdAt\":1}", "createdAt_1_unnumbered", "{\"seq\":null}", 0},
     /* a business's rooms, the newest first; those with unread messages; a customer's rooms */
     {"chatrooms", "{\"businessId\":1,\"lastMessageAt\":-1,\"_id\":-1}",
         "businessId_1_lastMessageAt_-1__id_-1", NULL, 0},

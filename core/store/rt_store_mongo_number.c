@@ -18,7 +18,7 @@
 
 
 #define RT_MONGO_NUMBER_BATCH 1000
-#define RT_MONGO_NUMBER_MS    3000 /* then the call gives up; the next one goes on from there */
+#define RT_MONGO_NUMBER_MS    1500 /* then the call gives up; the next one goes on from there */
 #define RT_MONGO_TURNS        20
 
 typedef struct {
@@ -153,12 +153,10 @@ rt_mongo_numbering_execute(rt_mongo_t *db, const rt_mongo_numbering_t *numbering
         return RT_OK;
     }
 
-    status = RT_AGAIN;
+    status = numbering->count < RT_MONGO_NUMBER_BATCH ? RT_OK : RT_AGAIN;
 
-    if (mongoc_bulk_operation_execute(numbering->bulk, &reply, &error) == 0
-        && !rt_mongo_is_duplicate(&error))
-    {
-        status = rt_mongo_failed(db, &error);
+    if (mongoc_bulk_operation_execute(numbering->bulk, &reply, &error) == 0) {
+        status = rt_mongo_is_duplicate(&error) ? RT_AGAIN : rt_mongo_failed(db, &error);
     }
 
     bson_destroy(&reply);
@@ -204,18 +202,15 @@ rt_mongo_number_some(rt_mongo_t *db, const rt_room_t *room)
 }
 
 
+/* RT_AGAIN: there was no time for all of it; a short one is done whatever came before it. */
 static rt_status_t
 rt_mongo_number(rt_mongo_t *db, const rt_room_t *room)
 {
     rt_status_t status;
 
     do {
-        if (rt_time_now_ms() - db->begun_ms > RT_MONGO_NUMBER_MS) {
-            return RT_UNAVAILABLE;
-        }
-
         status = rt_mongo_number_some(db, room);
-    } while (status == RT_AGAIN);
+    } while (status == RT_AGAIN && rt_time_now_ms() - db->begun_ms < RT_MONGO_NUMBER_MS);
 
     return status;
 }
@@ -476,6 +471,11 @@ rt_mongo_settle_one(rt_mongo_t *db, rt_arena_t *arena, rt_mongo_room_t *room)
 
     room->has_seq = 1; /* the same room may stand in the list twice */
     room->stored_count = room->room.seq;
+
+    if (status == RT_AGAIN) {
+        room->room.store_key |= RT_MONGO_UNSETTLED;
+        return RT_OK;
+    }
 
     return status;
 }

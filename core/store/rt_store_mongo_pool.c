@@ -3,9 +3,9 @@
  * libmongoc's pool watches the servers by threads of its own, which start with the first client and
  * inherit the signal mask of who asks for it. So a thread of the store, which takes no signals,
  * makes the pool and pops first. It then makes the indexes, again and again until they are there,
- * and waits for the end, since ending a pool can take seconds when a server hangs.
+ * and stays for the end, since ending a pool can take seconds when a server hangs.
  *
- *     open ─▶ owner: pool ─▶ first client ─▶ indexes ─▶ waits ─▶ ends the pool
+ *     open ─▶ owner: pool ─▶ first client ─▶ indexes ─▶ sweeps ─▶ ends the pool
  *                               │ heartbeats tell
  *                               ▼
  *                  state: unknown ─▶ up ◀─▶ down      sessions begin only while it is up
@@ -27,6 +27,9 @@
 /* The owner tries again after this, twice as long each time, up to the second one. */
 #define RT_MONGO_AGAIN_MS     100
 #define RT_MONGO_AGAIN_MAX_MS 5000
+
+/* How often the owner looks for what the original system has written beside us. */
+#define RT_MONGO_SWEEP_MS 5000
 
 /* The end waits for the owner; a server that hangs would make it several seconds. */
 #define RT_MONGO_END_MS 1500
@@ -181,8 +184,8 @@ rt_mongo_pause(rt_mongo_store_t *store, int64_t *pause_ms)
 }
 
 
-/* Until the indexes are there. */
-static void
+/* Until the indexes are there. 1: all of them, also those that nothing depends on. */
+static int
 rt_mongo_own_indexes(rt_mongo_store_t *store, mongoc_client_pool_t *pool)
 {
     int64_t          pause_ms;
@@ -210,6 +213,26 @@ rt_mongo_own_indexes(rt_mongo_store_t *store, mongoc_client_pool_t *pool)
 
         pthread_mutex_unlock(&store->lock);
     } while (status != RT_OK && rt_mongo_pause(store, &pause_ms));
+
+    return status == RT_OK && said == 0;
+}
+
+
+/* Until the end. A sweep without its index would read all messages. */
+static void
+rt_mongo_own_sweeps(rt_mongo_store_t *store, int may_sweep)
+{
+    int64_t pause_ms;
+
+    pause_ms = RT_MONGO_SWEEP_MS;
+
+    while (rt_mongo_pause(store, &pause_ms)) {
+        pause_ms = RT_MONGO_SWEEP_MS;
+
+        if (may_sweep && atomic_load(&store->state) == RT_MONGO_UP) {
+            rt_mongo_sweep(store);
+        }
+    }
 }
 
 
@@ -237,18 +260,7 @@ rt_mongo_own(void *data)
         pthread_cond_broadcast(&store->changed);
         pthread_mutex_unlock(&store->lock);
 
-        rt_mongo_own_indexes(store, pool);
-    }
-
-    pthread_mutex_lock(&store->lock);
-
-    while (!store->stop) {
-        pthread_cond_wait(&store->changed, &store->lock);
-    }
-
-    pthread_mutex_unlock(&store->lock);
-
-    if (pool != NULL) {
+        rt_mongo_own_sweeps(store, rt_mongo_own_indexes(store, pool));
         mongoc_client_pool_destroy(pool);
     }
 

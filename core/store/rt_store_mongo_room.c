@@ -152,9 +152,9 @@ rt_mongo_room_read(const bson_t *document, rt_arena_t *arena, rt_mongo_room_t *o
         room->unread_count = 0;
     }
 
-    /* an id that would be an ObjectId by our rules, but is a text there */
-    room->store_key =
-        bson_iter_init_find(&iter, document, "_id") && BSON_ITER_HOLDS_UTF8(&iter) ? 1 : 0;
+    if (bson_iter_init_find(&iter, document, "_id") && BSON_ITER_HOLDS_UTF8(&iter)) {
+        room->store_key |= RT_MONGO_TEXT_ID;
+    }
 
     rt_mongo_room_last(&parts);
 
@@ -165,7 +165,7 @@ rt_mongo_room_read(const bson_t *document, rt_arena_t *arena, rt_mongo_room_t *o
 void
 rt_mongo_put_room(bson_t *document, const char *name, const rt_room_t *room)
 {
-    if (room->store_key) {
+    if (room->store_key & RT_MONGO_TEXT_ID) {
         rt_mongo_put_text(document, name, room->id);
     } else {
         rt_mongo_put_id(document, name, room->id);

@@ -47,31 +47,49 @@ rt_mongo_rooms_row(void *data, const bson_t *document)
 
 
 rt_status_t
-rt_mongo_rooms_get(rt_store_session_t *session, rt_arena_t *arena, const rt_str_t *ids,
-    size_t count, rt_room_t **out)
+rt_mongo_rooms_load(rt_mongo_t *db, rt_arena_t *arena, const rt_str_t *ids, size_t count,
+    rt_mongo_room_t **rooms)
 {
-    size_t           i;
     bson_t           filter = BSON_INITIALIZER, options = BSON_INITIALIZER;
-    rt_mongo_t      *db = (rt_mongo_t *) session;
     rt_status_t      status;
-    rt_mongo_rooms_t rooms = {.arena = arena, .ids = ids, .count = count};
-
-    rooms.rooms = rt_arena_calloc(arena, (count + 1) * sizeof(rt_mongo_room_t *));
-    if (rooms.rooms == NULL) {
-        return RT_NO_MEMORY;
-    }
+    rt_mongo_rooms_t found = {.arena = arena, .ids = ids, .count = count, .rooms = rooms};
 
     rt_mongo_put_any(&filter, "_id", ids, count);
-    status = rt_mongo_find(db, db->rooms, &filter, &options, rt_mongo_rooms_row, &rooms);
+    status = rt_mongo_find(db, db->rooms, &filter, &options, rt_mongo_rooms_row, &found);
     bson_destroy(&filter);
     bson_destroy(&options);
 
+    return status;
+}
+
+
+rt_status_t
+rt_mongo_rooms_get(rt_store_session_t *session, rt_arena_t *arena, const rt_str_t *ids,
+    size_t count, rt_room_t **out)
+{
+    size_t            i;
+    rt_mongo_t       *db = (rt_mongo_t *) session;
+    rt_status_t       status;
+    rt_mongo_room_t **rooms;
+
+    rooms = rt_arena_calloc(arena, (count + 1) * sizeof(rt_mongo_room_t *));
+    if (rooms == NULL) {
+        return RT_NO_MEMORY;
+    }
+
+    status = rt_mongo_rooms_load(db, arena, ids, count, rooms);
+
     if (status == RT_OK) {
-        status = rt_mongo_settle(db, arena, rooms.rooms, count);
+        status = rt_mongo_settle(db, arena, rooms, count);
     }
 
     for (i = 0; i < count; i++) {
-        out[i] = rooms.rooms[i] ? &rooms.rooms[i]->room : NULL;
+        out[i] = rooms[i] ? &rooms[i]->room : NULL;
+    }
+
+    /* one of several must not keep the others */
+    if (status == RT_OK && count == 1 && out[0] != NULL && out[0]->store_key & RT_MONGO_UNSETTLED) {
+        return RT_UNAVAILABLE;
     }
 
     return status;
@@ -270,8 +288,9 @@ rt_mongo_room_find_open(rt_store_session_t *session, rt_arena_t *arena, const rt
     }
 
     *out = &open.room->room;
+    status = rt_mongo_settle(db, arena, &open.room, 1);
 
-    return rt_mongo_settle(db, arena, &open.room, 1);
+    return status == RT_OK && (*out)->store_key & RT_MONGO_UNSETTLED ? RT_UNAVAILABLE : status;
 }
 
 

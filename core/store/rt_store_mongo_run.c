@@ -1,9 +1,14 @@
 /* Commands of a session and what becomes of their errors. */
 
+#include <string.h>
+
 #include <rt/rt_text.h>
 
 #include "store/rt_store_mongo.h"
 
+
+/* What fails sooner has met a broken connection; what fails later, a server that hangs. */
+#define RT_MONGO_BROKEN_MS 500
 
 /* The server's codes that we look at. */
 #define RT_MONGO_DUPLICATE_KEY 11000
@@ -88,22 +93,43 @@ rt_mongo_failed(rt_mongo_t *db, const bson_error_t *error)
 }
 
 
-/* Reads to the end or to what `each` says, and ends the cursor. */
+/* What is read, and how. */
+typedef struct {
+    mongoc_collection_t *collection;
+    const bson_t        *query;
+    const bson_t        *options;
+    int                  is_pipeline;
+    rt_mongo_row_pt      each;
+    void                *data;
+    size_t               rows;
+} rt_mongo_reading_t;
+
+
+/* RT_AGAIN: *error says what failed. */
 static rt_status_t
-rt_mongo_drain(rt_mongo_t *db, mongoc_cursor_t *cursor, rt_mongo_row_pt each, void *data)
+rt_mongo_read_once(rt_mongo_reading_t *reading, bson_error_t *error)
 {
-    rt_status_t   status;
-    bson_error_t  error;
-    const bson_t *document;
+    rt_status_t      status;
+    const bson_t    *document;
+    mongoc_cursor_t *cursor;
+
+    if (reading->is_pipeline) {
+        cursor = mongoc_collection_aggregate(reading->collection, MONGOC_QUERY_NONE, reading->query,
+            reading->options, NULL);
+    } else {
+        cursor = mongoc_collection_find_with_opts(reading->collection, reading->query,
+            reading->options, NULL);
+    }
 
     status = RT_OK;
 
     while (status == RT_OK && mongoc_cursor_next(cursor, &document)) {
-        status = each(data, document);
+        reading->rows++;
+        status = reading->each(reading->data, document);
     }
 
-    if (status == RT_OK && mongoc_cursor_error(cursor, &error)) {
-        status = rt_mongo_failed(db, &error);
+    if (status == RT_OK && mongoc_cursor_error(cursor, error)) {
+        status = RT_AGAIN;
     }
 
     mongoc_cursor_destroy(cursor);
@@ -112,18 +138,42 @@ rt_mongo_drain(rt_mongo_t *db, mongoc_cursor_t *cursor, rt_mongo_row_pt each, vo
 }
 
 
-rt_status_t
-rt_mongo_find(rt_mongo_t *db, mongoc_collection_t *collection, const bson_t *filter,
-    bson_t *options, rt_mongo_row_pt each, void *data)
+/* A connection that is found broken is no reason to fail: it is tried again on a new one. A server
+ * that did not answer in time is not asked twice, as libmongoc's retryable reads would. */
+static rt_status_t
+rt_mongo_read_documents(rt_mongo_t *db, rt_mongo_reading_t *reading)
 {
+    int64_t      began_ms;
+    rt_status_t  status;
+    bson_error_t error;
+
     if (!rt_mongo_alive(db)) {
         return RT_UNAVAILABLE;
     }
 
+    memset(&error, 0, sizeof(error));
+    began_ms = rt_time_now_ms();
+    status = rt_mongo_read_once(reading, &error);
+
+    if (status == RT_AGAIN && error.domain == MONGOC_ERROR_STREAM && reading->rows == 0
+        && rt_time_now_ms() - began_ms < RT_MONGO_BROKEN_MS)
+    {
+        status = rt_mongo_read_once(reading, &error);
+    }
+
+    return status == RT_AGAIN ? rt_mongo_failed(db, &error) : status;
+}
+
+
+rt_status_t
+rt_mongo_find(rt_mongo_t *db, mongoc_collection_t *collection, const bson_t *filter,
+    bson_t *options, rt_mongo_row_pt each, void *data)
+{
+    rt_mongo_reading_t reading = {collection, filter, options, 0, each, data, 0};
+
     BSON_APPEND_INT64(options, "maxTimeMS", RT_MONGO_READ_MS);
 
-    return rt_mongo_drain(db, mongoc_collection_find_with_opts(collection, filter, options, NULL),
-        each, data);
+    return rt_mongo_read_documents(db, &reading);
 }
 
 
@@ -131,18 +181,15 @@ rt_status_t
 rt_mongo_aggregate(rt_mongo_t *db, mongoc_collection_t *collection, const bson_t *pipeline,
     rt_mongo_row_pt each, void *data)
 {
-    bson_t           options = BSON_INITIALIZER;
-    mongoc_cursor_t *cursor;
-
-    if (!rt_mongo_alive(db)) {
-        return RT_UNAVAILABLE;
-    }
+    bson_t             options = BSON_INITIALIZER;
+    rt_status_t        status;
+    rt_mongo_reading_t reading = {collection, pipeline, &options, 1, each, data, 0};
 
     BSON_APPEND_INT64(&options, "maxTimeMS", RT_MONGO_READ_MS);
-    cursor = mongoc_collection_aggregate(collection, MONGOC_QUERY_NONE, pipeline, &options, NULL);
+    status = rt_mongo_read_documents(db, &reading);
     bson_destroy(&options);
 
-    return rt_mongo_drain(db, cursor, each, data);
+    return status;
 }
 
 

@@ -35,6 +35,7 @@ typedef enum {
     RT_SENT_STORED,
     RT_SENT_TAKEN, /* its place was */
     RT_SENT_RETRY, /* its clientMessageId was stored before */
+    RT_SENT_LEFT,  /* its room can't take it now */
     RT_SENT_FAILED
 } rt_sent_t;
 
@@ -139,6 +140,11 @@ rt_mongo_send_prepare(rt_mongo_send_t *send, rt_message_t **messages, size_t cou
 
         place = item->place;
         place->count++;
+
+        if (place->room->store_key & RT_MONGO_UNSETTLED) {
+            item->sent = RT_SENT_LEFT;
+        }
+
         place->has_client_id |= messages[i]->client_id.len != 0;
 
         if (place->count > 1

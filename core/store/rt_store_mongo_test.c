@@ -270,6 +270,98 @@ test_original_goes_on(void **state)
 }
 
 
+/* Even where the room's document does not tell of it any more: the store looks by itself. */
+static void
+test_original_unnoticed(void **state)
+{
+    int        tries;
+    char       json[512];
+    rt_room_t *room;
+
+    (void) state;
+
+    suite_add(ROOM_1, RT_SENDER_STAFF, "s", 1);
+    snprintf(json, sizeof(json),
+        "{\"insert\":\"chatmessages\",\"documents\":[{\"roomId\":{\"$oid\":"
+        "\"650000000000000000000001\"},\"senderType\":\"customer\",\"content\":\"unnoticed\","
+        "\"createdAt\":{\"$date\":{\"$numberLong\":\"%lld\"}}}]}",
+        (long long) rt_time_now_ms());
+    run_command(json);
+
+    room = suite_room_get(ROOM_1);
+    assert_int_equal(room->seq, 4);
+
+    for (tries = 0; tries < 600 && room->seq != 5; tries++) {
+        usleep(50000);
+        room = suite_room_get(ROOM_1);
+    }
+
+    assert_int_equal(room->seq, 5);
+    assert_int_equal(room->unread_count, 2);
+    suite_list_is(room, RT_MESSAGES_AFTER, 0, 10, 1, 5);
+}
+
+
+/* A history that is too long to be numbered within one call; other rooms do not wait for it. */
+static void
+test_original_long(void **state)
+{
+    int      i, j, tries;
+    int64_t  seq;
+    rt_buf_t json;
+
+    (void) state;
+
+    for (i = 0; i < 40; i++) {
+        memset(&json, 0, sizeof(json));
+        rt_buf_append_str(&json, rt_str("{\"insert\":\"chatmessages\",\"documents\":["));
+
+        for (j = 0; j < 1000; j++) {
+            rt_buf_append_str(&json, j ? rt_str(",") : rt_str(""));
+            rt_buf_append_str(&json,
+                rt_str("{\"roomId\":{\"$oid\":\"650000000000000000000001\"},\"content\":\""));
+            rt_buf_append_int(&json, i * 1000 + j);
+            rt_buf_append_str(&json,
+                rt_str("\",\"senderType\":\"staff\",\"createdAt\":{\"$date\":{\"$numberLong\":\""));
+            rt_buf_append_int(&json, i * 1000 + j);
+            rt_buf_append_str(&json, rt_str("\"}}}"));
+        }
+
+        rt_buf_append_str(&json, rt_str("]}"));
+        rt_buf_append(&json, "", 1);
+        assert_int_equal(json.failed, 0);
+        run_command(json.data);
+        rt_buf_free(&json);
+    }
+
+    seq = 0;
+
+    for (tries = 0; tries < 100 && seq == 0; tries++) {
+        rt_room_t            *rooms[2];
+        rt_str_t              ids[2] = {ROOM_1, rt_str("650000000000000000000002")};
+        rt_message_t          messages[2], *list[2] = {&messages[0], &messages[1]};
+        rt_store_session_t   *session;
+        const rt_store_ops_t *ops = suite_store->ops;
+
+        session = suite_begin(RT_STORE_WRITE);
+        assert_int_equal(ops->rooms_get(session, suite_arena, ids, 2, rooms), RT_OK);
+        suite_message(&messages[0], rooms[0], RT_SENDER_STAFF, "s", "the last");
+        suite_message(&messages[1], rooms[1], RT_SENDER_STAFF, "s", "x");
+        assert_int_equal(ops->messages_add(session, list, 2), RT_OK);
+        suite_end(session);
+
+        assert_int_equal(messages[1].status, RT_OK);
+        assert_int_equal(messages[1].seq, tries + 1);
+        assert_true(messages[0].status == RT_OK || messages[0].status == RT_UNAVAILABLE);
+        assert_int_equal(messages[0].doubt_after, -1);
+        seq = messages[0].status == RT_OK ? messages[0].seq : 0;
+    }
+
+    assert_int_equal(seq, 40004);
+    assert_int_equal(suite_room_get(ROOM_1)->seq, 40004);
+}
+
+
 /* Lists find what the original wrote, under both types of ids. */
 static void
 test_original_lists(void **state)
@@ -406,6 +498,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_original_open, setup_original, teardown),
         cmocka_unit_test_setup_teardown(test_original_closes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_original_goes_on, setup_original, teardown),
+        cmocka_unit_test_setup_teardown(test_original_unnoticed, setup_original, teardown),
+        cmocka_unit_test_setup_teardown(test_original_long, setup_original, teardown),
         cmocka_unit_test_setup_teardown(test_original_lists, setup_original, teardown),
         cmocka_unit_test_setup_teardown(test_metadata, setup_original, teardown),
         cmocka_unit_test_setup_teardown(test_number_together, setup_original, teardown),
