@@ -41,6 +41,7 @@ typedef struct {
     load_protocol_t protocol;
     uint32_t        address; /* host byte order, within 127.0.0.0/8 */
     uint16_t        port;
+    uint16_t        also; /* port of a second host; 0: none */
     int             tls;
     const char     *path;      /* NULL: the protocol's usual one */
     const char     *publish;   /* LOAD_RAW: the path to POST messages to */

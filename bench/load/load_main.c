@@ -22,6 +22,7 @@ static const char load_usage[] =
     "  rest      --connections customers who post messages over REST; prints messages/s\n"
     "options (default):\n"
     "  --server ADDRESS:PORT    loopback, IPv4 (127.0.0.1:3000)\n"
+    "  --also PORT              a second host at the same address: every other client (none)\n"
     "  --protocol socketio|plain|raw    (socketio)\n"
     "  --tls                    over TLS, without verification\n"
     "  --path PATH              of the WebSocket (by protocol)\n"
@@ -159,6 +160,7 @@ load_plain_text(const char *name, const char *value)
 
 static const struct option load_long_options[] = {
     {"server", required_argument, NULL, 's'},
+    {"also", required_argument, NULL, 'a'},
     {"protocol", required_argument, NULL, 'p'},
     {"tls", no_argument, NULL, 't'},
     {"path", required_argument, NULL, 'P'},
@@ -188,6 +190,10 @@ load_option(load_options_t *o, int option)
 
     case 's':
         load_server(o, optarg);
+        break;
+
+    case 'a':
+        o->also = (uint16_t) load_bounded("--also", optarg, 1, 65535);
         break;
     case 'p':
         o->protocol = load_protocol(optarg);

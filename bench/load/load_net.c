@@ -36,6 +36,8 @@
 struct load_loop_s {
     int                epoll;
     struct sockaddr_in server;
+    struct sockaddr_in also; /* the second of two hosts; port 0: none */
+    size_t             half; /* of all connections */
     SSL_CTX           *tls;
     uint8_t           *buffer; /* LOAD_READ_MAX */
     struct epoll_event events[LOAD_EVENTS];
@@ -62,6 +64,9 @@ load_loop_create(const load_options_t *options)
     loop->server.sin_family = AF_INET;
     loop->server.sin_port = htons(options->port);
     loop->server.sin_addr.s_addr = htonl(options->address);
+    loop->also = loop->server;
+    loop->also.sin_port = htons(options->also);
+    loop->half = options->connections / 2;
 
     if (options->tls) {
         /* No verification: the peer is on a loopback address, with a certificate made for it. */
@@ -469,12 +474,30 @@ load_loop_turn(load_loop_t *loop, int ms)
 }
 
 
+/* Of two hosts each gets every other one, and the two of a chat room (number, and number + half)
+ * are on different ones. */
+static const struct sockaddr_in *
+load_net_server(const load_loop_t *loop, size_t number)
+{
+    if (loop->also.sin_port == 0) {
+        return &loop->server;
+    }
+
+    if (number >= loop->half) {
+        number = number - loop->half + 1;
+    }
+
+    return number % 2 ? &loop->also : &loop->server;
+}
+
+
 int
 load_conn_open(load_loop_t *loop, load_conn_t *c, const load_conn_ops_t *ops, size_t number)
 {
-    int                on;
-    struct epoll_event event;
-    struct sockaddr_in source;
+    const struct sockaddr_in *address;
+    int                       on;
+    struct epoll_event        event;
+    struct sockaddr_in        source;
 
     memset(c, 0, sizeof(load_conn_t));
     c->loop = loop;
@@ -498,7 +521,9 @@ load_conn_open(load_loop_t *loop, load_conn_t *c, const load_conn_ops_t *ops, si
         goto failed;
     }
 
-    if (connect(c->fd, (struct sockaddr *) &loop->server, sizeof(loop->server)) == -1
+    address = load_net_server(loop, number);
+
+    if (connect(c->fd, (const struct sockaddr *) address, sizeof(*address)) == -1
         && errno != EINPROGRESS)
     {
         goto failed;
