@@ -5,7 +5,8 @@ import os
 import subprocess
 import time
 
-from servers import BUILD, SECRET, Failed
+from databases import Failed
+from servers import BUILD, SECRET
 
 SETTLE_S = 3
 GENERATOR = BUILD / "realtime-load"

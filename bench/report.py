@@ -1,13 +1,15 @@
 """Writes what bench/run measured as a page of tables."""
 
 import datetime
+import json
 import os
 import platform
 import re
 import subprocess
 from pathlib import Path
 
-from servers import ROOT, WORKER_CONNECTIONS, nchan_module, nginx_binary
+from databases import PEERS, ROOT, mongod_program, redis_program
+from servers import WORKER_CONNECTIONS, nchan_module, nginx_binary
 
 
 def said(*command):
@@ -34,11 +36,16 @@ def machine():
 
 
 def versions():
-    peer = ROOT / "bench/peers/node_modules/socket.io/package.json"
-    socketio = said("node", "-p", f"require('{peer}').version") if peer.exists() else ""
     parts = [f"this project {said('git', 'describe', '--always', '--dirty')}",
              said(nginx_binary(), "-v").replace("nginx version: ", ""),
-             f"node {said('node', '--version')}", f"socket.io {socketio}"]
+             f"node {said('node', '--version')}"]
+    for package in ("socket.io", "@socket.io/redis-adapter", "mongoose"):
+        if (PEERS / "node_modules" / package).exists():
+            path = PEERS / "node_modules" / package / "package.json"
+            parts.append(f"{package} {json.loads(path.read_text(encoding='utf-8'))['version']}")
+    if mongod_program() and redis_program():
+        parts.append("mongod " + said(mongod_program(), "--version").rpartition("v")[2])
+        parts.append("Redis " + said(redis_program(), "--version").split("v=")[-1].split()[0])
     if nchan_module():
         parts.append("nchan as packaged for that nginx")
     return ", ".join(parts)
@@ -56,7 +63,7 @@ def ratio(value, peer, more_is_better):
 
 
 def peer_value(results, key, peer="socket.io"):
-    return next((r[key] for name, r in results if name == peer and key in r), None)
+    return next((r[key] for name, r in results if name.startswith(peer) and key in r), None)
 
 
 def failed(name, result, columns):
@@ -126,9 +133,11 @@ def page(sections, options, seconds, load):
         f"measurement on a fresh server; of {options.rounds} rounds of {options.seconds} s the "
         "median by CPU (fan-out) or messages/s stands. Load generator and server share the "
         "machine's cores.\n"
-        "- socket.io is one Node process that verifies the same tokens, sends the same message "
-        "fields, and keeps nothing; ours stores every message in SQLite, durable before the "
-        "acknowledgement. nchan has no tokens and no Socket.IO, and sends the bare text. "
+        "- socket.io alone is one Node process that verifies the same tokens, sends the same "
+        "message fields, and keeps nothing; ours stores every message, durable before the "
+        "acknowledgement: in SQLite where MongoDB is not named. With mongoose and Redis it keeps "
+        "them in the same MongoDB, a replica set of one, as chat backends do (peers/stack.js), "
+        "and sends by @socket.io/redis-adapter. nchan has no tokens and no Socket.IO, and sends the bare text. "
         "`bare send()` is a loop in C that sends 640 bytes to everyone, about our message with "
         "its frame: what the kernel alone costs.\n"
         "- Memory is PSS of all processes. *each*: growth by connection; *all in*: everything "

@@ -13,15 +13,12 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from databases import PEERS, ROOT, Failed, free_port, install_peers, start_mongod, start_redis
+
 BUILD = Path(os.environ.get("BUILD") or ROOT / "build").resolve()
 SECRET = "the bench signs its tokens with this secret"
 WORKER_CONNECTIONS = 16384
 TICKS = os.sysconf("SC_CLK_TCK")
-
-
-class Failed(Exception):
-    """A server or a run that did not work; the text says why."""
 
 
 def nginx_binary():
@@ -38,12 +35,6 @@ def nchan_module():
     return next((place for place in places if place and os.path.exists(place)), None)
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 def family(pid):
     """The process and all its descendants."""
     pids = [pid]
@@ -57,6 +48,21 @@ def family(pid):
     return pids
 
 
+def end_process(process):
+    """With all that it has started, by force when it takes too long."""
+    pids = family(process.pid)
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        for pid in pids:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        process.wait()
+
+
 class Server:
     """Base of all; `name` is for people, `arguments` go to the load generator."""
 
@@ -67,6 +73,7 @@ class Server:
         self.port = free_port()
         self.dir = None
         self.process = None
+        self.helpers = []  # other processes whose costs count
 
     def __enter__(self):
         self.dir = Path(tempfile.mkdtemp(prefix="realtime-bench-"))
@@ -87,6 +94,18 @@ class Server:
                                         stdin=subprocess.DEVNULL,
                                         env={**os.environ, **environment})
 
+    def redis(self):
+        """Starts a Redis for this server; its port."""
+        process, port = start_redis(self.dir, self.log)
+        self.helpers.append(process)
+        return port
+
+    def mongod(self):
+        """Starts a MongoDB for this server; its URI."""
+        process, port = start_mongod(self.dir, self.log)
+        self.helpers.append(process)
+        return f"mongodb://127.0.0.1:{port}/bench?replicaSet=rs"
+
     def wait(self):
         end = time.monotonic() + 15
         while time.monotonic() < end:
@@ -106,23 +125,14 @@ class Server:
         return lines[-1] if lines else "nothing in its log"
 
     def __exit__(self, *_):
-        if self.process is not None:
-            pids = family(self.process.pid)
-            self.process.terminate()
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                for pid in pids:
-                    try:
-                        os.kill(pid, signal.SIGKILL)
-                    except ProcessLookupError:
-                        pass
-                self.process.wait()
+        for process in [self.process, *reversed(self.helpers)]:
+            if process is not None:
+                end_process(process)
         self.log.close()
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def pids(self):
-        return family(self.process.pid)
+        return [pid for process in [self.process, *self.helpers] for pid in family(process.pid)]
 
     def memory(self):
         """PSS of all processes in bytes."""
@@ -151,8 +161,11 @@ class Nginx(Server):
     def start(self):
         self.prepare()
         (self.dir / "nginx.conf").write_text(self.configuration(), encoding="utf-8")
-        self.spawn([nginx_binary(), "-p", str(self.dir), "-e", "stderr",
-                    "-c", str(self.dir / "nginx.conf")])
+        self.spawn(self.command())
+
+    def command(self):
+        return [nginx_binary(), "-p", str(self.dir), "-e", "stderr",
+                "-c", str(self.dir / "nginx.conf")]
 
     def prepare(self):
         pass
@@ -175,25 +188,36 @@ class Nginx(Server):
 
 
 class Ours(Nginx):
-    """This project, with the embedded store."""
+    """This project: with the embedded store, or with MongoDB and Redis."""
 
-
-    def __init__(self, workers=1, tls=False, protocol="socketio"):
+    def __init__(self, workers=1, tls=False, protocol="socketio", mongodb=False, redis=False):
         super().__init__()
         self.workers = workers
         self.tls = tls
+        self.mongodb = mongodb
+        self.needs_redis = redis
         self.name = f"ours, {workers} worker{'s' if workers > 1 else ''}"
         if tls:
             self.name += ", TLS"
         if protocol != "socketio":
             self.name += ", plain WebSocket"
+        if mongodb:
+            self.name += ", MongoDB"
+        if redis:
+            self.name += ", Redis"
         self.arguments = ("--protocol", protocol) + (("--tls",) if tls else ())
+        self.store = self.bus = None
 
     def module(self):
         return BUILD / "ngx_http_realtime_module.so"
 
     def prepare(self):
         (self.dir / "data").mkdir(mode=0o700)
+        self.store = f"sqlite:{self.dir}/data/realtime.db"
+        if self.mongodb:
+            self.store = self.mongod()
+        if self.needs_redis:
+            self.bus = f"127.0.0.1:{self.redis()}"
         if self.tls:
             subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
                             "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
@@ -201,7 +225,8 @@ class Ours(Nginx):
                             "-out", str(self.dir / "cert.pem")], check=True, capture_output=True)
 
     def http(self):
-        return (f"    realtime_store sqlite:{self.dir}/data/realtime.db;\n"
+        redis = f"    realtime_redis {self.bus};\n" if self.bus else ""
+        return (f"    realtime_store {self.store};\n{redis}"
                 f"    realtime_bus_dir {self.dir}/data/bus;\n"
                 f"    realtime_jwt_secret \"{SECRET}\";")
 
@@ -211,17 +236,50 @@ class Ours(Nginx):
                 "        location /api/ { realtime_api on; realtime_rate off; }\n")
 
 
+class TwoHosts(Ours):
+    """Two nginx of one worker each, as two hosts behind one Redis and one MongoDB. Half of the
+    load's connections go to each."""
+
+    def __init__(self):
+        super().__init__(1, mongodb=True, redis=True)
+        self.name = "ours, 2 hosts of 1 worker, MongoDB, Redis"
+        self.second = Ours(1)
+        self.arguments += ("--also", str(self.second.port))
+
+    def start(self):
+        super().start()
+        self.second.dir = self.dir / "second"
+        (self.second.dir / "data").mkdir(parents=True, mode=0o700)
+        self.second.log = self.log
+        self.second.store, self.second.bus = self.store, self.bus
+        (self.second.dir / "nginx.conf").write_text(self.second.configuration(), encoding="utf-8")
+        self.second.spawn(self.second.command())
+        self.helpers.append(self.second.process)
+
+    def wait(self):
+        self.second.wait()
+        super().wait()
+
+
 class SocketIo(Server):
     """socket.io on Node, one process; see peers/socketio.js."""
 
     name = "socket.io"
 
     def start(self):
-        peers = ROOT / "bench" / "peers"
-        if not (peers / "node_modules").exists():
-            subprocess.run(["npm", "ci", "--silent"], cwd=peers, check=True,
-                           stdout=subprocess.DEVNULL)
-        self.spawn(["node", str(peers / "socketio.js")], JWT_SECRET=SECRET, PORT=str(self.port))
+        install_peers()
+        self.spawn(["node", str(PEERS / "socketio.js")], JWT_SECRET=SECRET, PORT=str(self.port))
+
+
+class Stack(Server):
+    """socket.io with its Redis adapter and mongoose; see peers/stack.js."""
+
+    name = "socket.io, mongoose, Redis"
+
+    def start(self):
+        install_peers()
+        self.spawn(["node", str(PEERS / "stack.js")], JWT_SECRET=SECRET, PORT=str(self.port),
+                   MONGODB_URI=self.mongod(), REDIS_URL=f"redis://127.0.0.1:{self.redis()}")
 
 
 class Bare(Server):

@@ -27,7 +27,8 @@ typedef struct {
 typedef struct {
     load_crowd_t      crowd;
     load_chat_room_t *rooms;
-    uint64_t         *seq;     /* the last that came, by client */
+    uint64_t         *seq;     /* the highest that came, by client */
+    uint64_t         *holes;   /* how many below it did not, by client */
     uint64_t         *sent_at; /* client * window + answer id - 1 */
     size_t            window;
     uint64_t          end;
@@ -37,7 +38,7 @@ typedef struct {
     uint64_t          refused;
     uint64_t          deliveries;
     uint64_t          repeated;
-    uint64_t          seq_breaks;
+    uint64_t          late; /* came after one with a higher seq */
     load_latency_t    acking;
     load_latency_t    delivering;
 } load_chat_t;
@@ -174,11 +175,39 @@ load_chat_reply(load_client_t *client, uint64_t id, load_text_t data)
 }
 
 
+/* Whether it is new to the client, as far as its number says: one from below the highest fills a
+ * hole, if there is any. */
+static int
+load_chat_number(load_chat_t *chat, size_t client, uint64_t seq)
+{
+    uint64_t *last, *holes;
+
+    last = &chat->seq[client];
+    holes = &chat->holes[client];
+
+    if (*last == 0 || seq > *last) {
+        *holes += *last == 0 ? 0 : seq - *last - 1;
+        *last = seq;
+        return 1;
+    }
+
+    if (*holes == 0) {
+        chat->repeated++;
+        return 0;
+    }
+
+    (*holes)--;
+    chat->late++;
+
+    return 1;
+}
+
+
 static void
 load_chat_event(load_client_t *client, load_text_t name, load_text_t data)
 {
     size_t       rest;
-    uint64_t     at, seq, *last;
+    uint64_t     at, seq;
     const char  *p, *end;
     load_chat_t *chat;
 
@@ -190,19 +219,10 @@ load_chat_event(load_client_t *client, load_text_t name, load_text_t data)
         return;
     }
 
-    if (load_find_number(data.data, data.len, "\"seq\":", &seq) == 0) {
-        last = &chat->seq[client->number];
-
-        if (*last != 0 && seq <= *last) {
-            chat->repeated++;
-            return;
-        }
-
-        if (*last != 0 && seq != *last + 1) {
-            chat->seq_breaks++;
-        }
-
-        *last = seq;
+    if (load_find_number(data.data, data.len, "\"seq\":", &seq) == 0
+        && !load_chat_number(chat, client->number, seq))
+    {
+        return;
     }
 
     p = load_find(data.data, data.len, LOAD_CHAT_MARK, &rest);
@@ -237,9 +257,12 @@ load_chat_create(load_chat_t *chat, const load_options_t *options)
     chat->window = options->window;
     chat->rooms = calloc(clients / 2, sizeof(load_chat_room_t));
     chat->seq = calloc(clients, sizeof(uint64_t));
+    chat->holes = calloc(clients, sizeof(uint64_t));
     chat->sent_at = calloc(clients * chat->window, sizeof(uint64_t));
 
-    if (chat->rooms == NULL || chat->seq == NULL || chat->sent_at == NULL) {
+    if (chat->rooms == NULL || chat->seq == NULL || chat->holes == NULL
+        || chat->sent_at == NULL)
+    {
         fprintf(stderr, "realtime-load: no memory\n");
         return -1;
     }
@@ -293,17 +316,17 @@ load_chat_print(load_chat_t *chat)
         chat->crowd.count / 2, chat->window, chat->crowd.options->size, chat->seconds,
         (unsigned long long) chat->acked, (double) chat->acked / chat->seconds,
         (unsigned long long) chat->refused, (unsigned long long) unanswered);
-    printf("\"deliveries\":%llu,\"lost\":%llu,\"duplicated\":%llu,\"seq_breaks\":%llu,"
+    printf("\"deliveries\":%llu,\"lost\":%llu,\"duplicated\":%llu,\"out_of_order\":%llu,"
            "\"ack_p50_ms\":%.3f,\"ack_p99_ms\":%.3f,\"ack_max_ms\":%.3f,\"p50_ms\":%.3f,"
            "\"p99_ms\":%.3f}\n",
         (unsigned long long) chat->deliveries, (unsigned long long) missing,
-        (unsigned long long) chat->repeated, (unsigned long long) chat->seq_breaks,
+        (unsigned long long) chat->repeated, (unsigned long long) chat->late,
         load_latency_at(&chat->acking, 0.5), load_latency_at(&chat->acking, 0.99),
         (double) chat->acking.max / 1e6, load_latency_at(&chat->delivering, 0.5),
         load_latency_at(&chat->delivering, 0.99));
     fflush(stdout);
 
-    return missing + unanswered + chat->refused + chat->repeated + chat->seq_breaks
+    return missing + unanswered + chat->refused + chat->repeated + chat->late
                 + chat->crowd.lost
             == 0
         ? 0
@@ -354,6 +377,7 @@ done:
     load_crowd_destroy(&chat->crowd);
     free(chat->rooms);
     free(chat->seq);
+    free(chat->holes);
     free(chat->sent_at);
     free(chat);
 
