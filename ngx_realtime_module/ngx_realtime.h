@@ -81,6 +81,7 @@ typedef struct {
     uint64_t                  host; /* this bus directory on this running system */
     ngx_realtime_bus_t       *bus;
     rt_core_t                *core;
+    rt_token_cache_t         *tokens;    /* of REST requests */
     ngx_uint_t                tasks;     /* calls out in the thread pool or waiting for it */
     unsigned                  exiting:1; /* told to quit: clients are being closed */
 } ngx_realtime_worker_t;

@@ -167,8 +167,8 @@ ngx_realtime_rest_authenticate(ngx_realtime_rest_t *rest, rt_error_t *error)
         return rt_error_set(error, RT_UNAUTHORIZED, "A bearer token is required");
     }
 
-    status = rt_token_verify(lcf->key, ngx_realtime_str(token), rt_time_now_ms(),
-        (int64_t) lcf->jwt_leeway, &rest->identity, error);
+    status = rt_token_cache_verify(ngx_realtime_worker->tokens, lcf->key, ngx_realtime_str(token),
+        rt_time_now_ms(), (int64_t) lcf->jwt_leeway, &rest->identity, error);
 
     if (status == RT_NO_MEMORY) {
         return rt_error_set(error, status, "Service temporarily unavailable");

@@ -115,6 +115,11 @@ ngx_realtime_worker_init(ngx_cycle_t *cycle)
 
     ngx_realtime_metrics_init(worker);
 
+    worker->tokens = rt_token_cache_create();
+    if (worker->tokens == NULL) {
+        return NGX_ERROR;
+    }
+
     worker->bus = ngx_realtime_worker_open_bus(worker, &handlers);
     if (worker->bus == NULL) {
         return NGX_ERROR;
@@ -441,6 +446,7 @@ ngx_realtime_worker_exit(ngx_cycle_t *cycle)
 
     /* the thread pool is gone by now: no call is running */
     rt_core_close(worker->core);
+    rt_token_cache_destroy(worker->tokens);
 
     if (ngx_realtime_quit_slot != NULL) {
         ngx_realtime_quit_slot->fd = (ngx_socket_t) -1;

@@ -68,4 +68,16 @@ void        rt_key_destroy(rt_key_t *key); /* accepts NULL; wipes the secret */
 rt_status_t rt_token_verify(const rt_key_t *key, rt_str_t token, int64_t now_ms, int64_t leeway_ms,
     rt_identity_t **out, rt_error_t *error);
 
+/* Tokens that were verified before, for those who show one with each request: at most 1,024 of
+ * 2,048 bytes. Belongs to one thread, and does not outlive the keys. */
+typedef struct rt_token_cache_s rt_token_cache_t;
+
+rt_token_cache_t *rt_token_cache_create(void);                     /* NULL without memory */
+void              rt_token_cache_destroy(rt_token_cache_t *cache); /* accepts NULL; wipes */
+
+/* As rt_token_verify, but does not verify again what it knows with this key and leeway until that
+ * expires. What is kept is compared in constant time. */
+rt_status_t rt_token_cache_verify(rt_token_cache_t *cache, const rt_key_t *key, rt_str_t token,
+    int64_t now_ms, int64_t leeway_ms, rt_identity_t **out, rt_error_t *error);
+
 #endif
