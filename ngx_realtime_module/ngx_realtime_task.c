@@ -1,10 +1,10 @@
 /* Core calls on their way to the thread pool and back.
  *
- * Reads are one thread task each and run beside each other. Writes wait in a list; one drain task
- * at a time takes up to RT_BATCH_MAX of them and commits them together, so that while one commit
- * waits for the disk the next group gathers:
+ * Reads are one thread task each and run beside each other. Writes wait in the list of
+ * their lane (rt_core_lane); one drain task of each lane at a time takes up to RT_BATCH_MAX of them
+ * and commits them together, so that while one commit waits for the disk the next group gathers:
  *
- *     post ─▶ list ─▶ drain (thread: rt_core_run_batch) ─▶ drained (loop): next drain, then each
+ *     post ─▶ lane ─▶ drain (thread: rt_core_run_batch) ─▶ drained (loop): next drain, then each
  *                                                          call's done, emits, log line, free
  *
  * All calls are counted, so that nginx's queue, which kills running tasks when it is full at exit,
@@ -36,8 +36,11 @@ struct ngx_realtime_task_s {
 };
 
 
-/* While it is out, one thread owns `core`, `calls` and `count`. */
+/* Writes whose order counts, and their drain. While that is out, one thread owns `core`, `calls`
+ * and `count`. */
 typedef struct {
+    ngx_realtime_task_t *first; /* writes that wait; none does unless the drain is out */
+    ngx_realtime_task_t *last;
     ngx_thread_task_t    thread;
     rt_core_t           *core;
     uint64_t             duration_us;
@@ -45,14 +48,12 @@ typedef struct {
     size_t               count;
     ngx_realtime_task_t *tasks; /* whose calls these are, in order; loop only */
     unsigned             out:1;
-} ngx_realtime_drain_t;
+} ngx_realtime_lane_t;
 
 
 typedef struct {
-    ngx_realtime_task_t *first; /* writes that wait; none does unless a drain is out */
-    ngx_realtime_task_t *last;
-    ngx_realtime_drain_t drain;
-    ngx_event_t          hold;
+    ngx_realtime_lane_t lanes[RT_LANES];
+    ngx_event_t         hold;
 } ngx_realtime_tasks_t;
 
 
@@ -60,7 +61,7 @@ static ngx_int_t ngx_realtime_task_post_read(ngx_realtime_task_t *task);
 static ngx_int_t ngx_realtime_task_post_write(ngx_realtime_task_t *task);
 static void      ngx_realtime_task_run(void *data, ngx_log_t *log);
 static void      ngx_realtime_task_on_run(ngx_event_t *event);
-static ngx_int_t ngx_realtime_task_drain_start(void);
+static ngx_int_t ngx_realtime_task_drain_start(ngx_realtime_lane_t *lane);
 static void      ngx_realtime_task_drain_run(void *data, ngx_log_t *log);
 static void      ngx_realtime_task_on_drain(ngx_event_t *event);
 static void      ngx_realtime_task_finish(ngx_realtime_task_t *task);
@@ -162,25 +163,27 @@ ngx_realtime_task_on_run(ngx_event_t *event)
 static ngx_int_t
 ngx_realtime_task_post_write(ngx_realtime_task_t *task)
 {
-    ngx_realtime_tasks_t *tasks = &ngx_realtime_tasks;
+    ngx_realtime_lane_t *lane;
 
-    if (tasks->first == NULL) {
-        tasks->first = task;
+    lane = &ngx_realtime_tasks.lanes[rt_core_lane(task->core, task->call)];
+
+    if (lane->first == NULL) {
+        lane->first = task;
 
     } else {
-        tasks->last->next = task;
+        lane->last->next = task;
     }
 
-    tasks->last = task;
+    lane->last = task;
 
-    if (tasks->drain.out) {
+    if (lane->out) {
         return NGX_OK;
     }
 
     /* without a drain none was waiting, so this task is the whole list */
 
-    if (ngx_realtime_task_drain_start() != NGX_OK) {
-        tasks->first = NULL;
+    if (ngx_realtime_task_drain_start(lane) != NGX_OK) {
+        lane->first = NULL;
         return NGX_ERROR;
     }
 
@@ -190,18 +193,15 @@ ngx_realtime_task_post_write(ngx_realtime_task_t *task)
 
 /* Sends the first of the waiting writes to the thread pool; on failure they go on waiting. */
 static ngx_int_t
-ngx_realtime_task_drain_start(void)
+ngx_realtime_task_drain_start(ngx_realtime_lane_t *lane)
 {
-    ngx_realtime_task_t  *task, *last;
-    ngx_realtime_drain_t *drain = &ngx_realtime_tasks.drain;
+    ngx_realtime_task_t *task, *last;
 
     last = NULL;
-    drain->count = 0;
+    lane->count = 0;
 
-    for (task = ngx_realtime_tasks.first; task != NULL && drain->count < RT_BATCH_MAX;
-         task = task->next)
-    {
-        drain->calls[drain->count++] = task->call;
+    for (task = lane->first; task != NULL && lane->count < RT_BATCH_MAX; task = task->next) {
+        lane->calls[lane->count++] = task->call;
         last = task;
     }
 
@@ -209,36 +209,36 @@ ngx_realtime_task_drain_start(void)
         return NGX_OK;
     }
 
-    drain->core = ngx_realtime_worker->core;
-    drain->thread.ctx = drain;
-    drain->thread.handler = ngx_realtime_task_drain_run;
-    drain->thread.event.data = drain;
-    drain->thread.event.handler = ngx_realtime_task_on_drain;
+    lane->core = ngx_realtime_worker->core;
+    lane->thread.ctx = lane;
+    lane->thread.handler = ngx_realtime_task_drain_run;
+    lane->thread.event.data = lane;
+    lane->thread.event.handler = ngx_realtime_task_on_drain;
 
-    if (ngx_thread_task_post(ngx_realtime_worker->conf->thread_pool, &drain->thread) != NGX_OK) {
+    if (ngx_thread_task_post(ngx_realtime_worker->conf->thread_pool, &lane->thread) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    drain->out = 1;
-    drain->tasks = ngx_realtime_tasks.first;
-    ngx_realtime_tasks.first = task;
+    lane->out = 1;
+    lane->tasks = lane->first;
+    lane->first = task;
     last->next = NULL;
 
     return NGX_OK;
 }
 
 
-/* worker thread: touches the drain's calls alone */
+/* worker thread: touches the calls that were taken from the lane alone */
 static void
 ngx_realtime_task_drain_run(void *data, ngx_log_t *log)
 {
-    ngx_realtime_drain_t *drain = data;
+    ngx_realtime_lane_t *lane = data;
 
     (void) log;
 
-    drain->duration_us = ngx_realtime_metrics_now_us();
-    rt_core_run_batch(drain->core, drain->calls, drain->count);
-    drain->duration_us = ngx_realtime_metrics_now_us() - drain->duration_us;
+    lane->duration_us = ngx_realtime_metrics_now_us();
+    rt_core_run_batch(lane->core, lane->calls, lane->count);
+    lane->duration_us = ngx_realtime_metrics_now_us() - lane->duration_us;
 }
 
 
@@ -246,22 +246,22 @@ ngx_realtime_task_drain_run(void *data, ngx_log_t *log)
 static void
 ngx_realtime_task_on_drain(ngx_event_t *event)
 {
-    ngx_realtime_task_t  *task, *next, *failed;
-    ngx_realtime_drain_t *drain = event->data;
+    ngx_realtime_task_t *task, *next, *failed;
+    ngx_realtime_lane_t *lane = event->data;
 
-    ngx_realtime_metrics_observe(&ngx_realtime_metrics->counts.store_write, drain->duration_us);
-    ngx_realtime_metrics->counts.store_written += drain->count;
+    ngx_realtime_metrics_observe(&ngx_realtime_metrics->counts.store_write, lane->duration_us);
+    ngx_realtime_metrics->counts.store_written += lane->count;
 
-    task = drain->tasks;
+    task = lane->tasks;
     failed = NULL;
-    drain->tasks = NULL;
-    drain->out = 0;
+    lane->tasks = NULL;
+    lane->out = 0;
 
     /* the next group first: it commits while this one is answered */
 
-    if (ngx_realtime_task_drain_start() != NGX_OK) {
-        failed = ngx_realtime_tasks.first;
-        ngx_realtime_tasks.first = NULL;
+    if (ngx_realtime_task_drain_start(lane) != NGX_OK) {
+        failed = lane->first;
+        lane->first = NULL;
     }
 
     for (/* void */; task != NULL; task = next) {

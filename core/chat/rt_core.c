@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include <rt/rt_json.h>
+
 #include "chat/rt_chat.h"
 
 
@@ -52,6 +54,26 @@ int
 rt_core_store_up(const rt_core_t *core)
 {
     return core->store->ops->up(core->store);
+}
+
+
+size_t
+rt_core_lane(const rt_core_t *core, const rt_call_t *call)
+{
+    size_t   lane;
+    rt_str_t room;
+
+    if (core->store->ops->atomic) {
+        return 0;
+    }
+
+    lane = 0;
+
+    for (room = rt_json_get_str(call->request, "roomId"); room.len; room.len--) {
+        lane = lane * 31 + (unsigned char) room.data[room.len - 1];
+    }
+
+    return lane % RT_LANES;
 }
 
 

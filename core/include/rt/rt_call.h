@@ -131,9 +131,15 @@ void rt_core_run(rt_core_t *core, rt_call_t *call);
 
 /* Runs calls of kind RT_OP_WRITE in their order and commits them together; each has its own
  * result, and what was acknowledged is durable when this returns. When the commit fails all of
- * them are RT_UNAVAILABLE; a store without transactions has a result for each. Blocks. One thread
- * at a time per core. */
+ * them are RT_UNAVAILABLE; a store without transactions has a result for each. Blocks. Safe
+ * from several threads at once, each with calls of other lanes. */
 void rt_core_run_batch(rt_core_t *core, rt_call_t **calls, size_t count);
+
+/* The lane in which the call waits for its batch, below RT_LANES. Calls of one room have the same
+ * one, since their order counts. A store that commits one group at a time has one lane; where
+ * groups are stored beside each other, one waits for the network while the next is at work. */
+#define RT_LANES 2
+size_t rt_core_lane(const rt_core_t *core, const rt_call_t *call);
 
 /* The most calls that one batch should hold. */
 #define RT_BATCH_MAX 256
