@@ -7,8 +7,9 @@
 #include "ngx_realtime_hub.h"
 #include "ngx_realtime_metrics.h"
 
-/* A gap is a hole after so long: publishes of two workers may cross. */
-#define NGX_REALTIME_HEAL_HOLE_MS 50
+/* A gap is a hole after so long: publishes of two workers may cross, on a busy machine widely; what
+ * the bus knows it has lost is not waited for. */
+#define NGX_REALTIME_HEAL_HOLE_MS 250
 
 /* A room's messages behind what this worker's members have are read, soon after `after_ms`, and
  * delivered to them; again and again until the store answers. A hole that has closed by then is not

@@ -1,9 +1,9 @@
 /* Polling requests on their way.
  *
  * Between workers: one byte of type, then GET, POST_BEGIN, POST, ABORT: 8 bytes request id (the
- * sender's) and 12 bytes of the sid, POST with the body behind, GET with its tag (8 bytes); ANSWER: request id, 2 bytes HTTP
- * status, 1 byte kind of body, the body. Numbers as this machine writes them: hosts of one cluster
- * are of one kind. */
+ * sender's) and 12 bytes of the sid, POST with the body behind, GET with its tag (8 bytes); ANSWER:
+ * request id, 2 bytes HTTP status, 1 byte kind of body, the body. Numbers as this machine writes
+ * them: hosts of one cluster are of one kind. */
 
 #include "ngx_realtime_relay.h"
 #include "ngx_realtime_http.h"

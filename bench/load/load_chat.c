@@ -260,9 +260,7 @@ load_chat_create(load_chat_t *chat, const load_options_t *options)
     chat->holes = calloc(clients, sizeof(uint64_t));
     chat->sent_at = calloc(clients * chat->window, sizeof(uint64_t));
 
-    if (chat->rooms == NULL || chat->seq == NULL || chat->holes == NULL
-        || chat->sent_at == NULL)
-    {
+    if (chat->rooms == NULL || chat->seq == NULL || chat->holes == NULL || chat->sent_at == NULL) {
         fprintf(stderr, "realtime-load: no memory\n");
         return -1;
     }
@@ -326,8 +324,7 @@ load_chat_print(load_chat_t *chat)
         load_latency_at(&chat->delivering, 0.99));
     fflush(stdout);
 
-    return missing + unanswered + chat->refused + chat->repeated + chat->late
-                + chat->crowd.lost
+    return missing + unanswered + chat->refused + chat->repeated + chat->late + chat->crowd.lost
             == 0
         ? 0
         : 1;
