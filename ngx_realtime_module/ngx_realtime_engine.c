@@ -223,7 +223,8 @@ ngx_realtime_engine_open_polling(ngx_http_request_t *r, ngx_realtime_session_t *
 
     ngx_memzero(&out, sizeof(rt_buf_t));
 
-    if (ngx_realtime_polling_attach(s) != NGX_OK || ngx_realtime_engine_open(s, 0, &out) != NGX_OK)
+    if (ngx_realtime_polling_attach(s, ngx_realtime_relay_tag(r)) != NGX_OK
+        || ngx_realtime_engine_open(s, 0, &out) != NGX_OK)
     {
         rt_buf_free(&out);
         ngx_realtime_session_close(s, RT_WS_CLOSE_INTERNAL, "no memory");

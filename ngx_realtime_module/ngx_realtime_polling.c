@@ -11,6 +11,7 @@
 
 
 #define NGX_REALTIME_POLL_REPEAT_MS 60000
+#define NGX_REALTIME_POLL_REPEATS   4 /* by proxies, of one GET */
 
 #define NGX_REALTIME_NOOP  "6"
 #define NGX_REALTIME_CLOSE "1"
@@ -26,7 +27,7 @@ static ngx_uint_t ngx_realtime_polling_same(ngx_realtime_poll_t *one, ngx_realti
 
 
 ngx_int_t
-ngx_realtime_polling_attach(ngx_realtime_session_t *s)
+ngx_realtime_polling_attach(ngx_realtime_session_t *s, uint64_t tag)
 {
     s->polling = ngx_calloc(sizeof(ngx_realtime_polling_t), ngx_cycle->log);
     if (s->polling == NULL) {
@@ -36,6 +37,7 @@ ngx_realtime_polling_attach(ngx_realtime_session_t *s)
     s->polling->event.handler = ngx_realtime_polling_handler;
     s->polling->event.data = s;
     s->polling->event.log = ngx_cycle->log;
+    s->polling->tags[0] = tag;
 
     ngx_realtime_session_meter(s, NGX_REALTIME_TRANSPORT_POLLING);
 
@@ -159,9 +161,8 @@ ngx_realtime_polling_flush(ngx_realtime_session_t *s)
     s->polling->held = 0;
     ngx_realtime_poll_answer(&s->polling->get, NGX_HTTP_OK, NGX_REALTIME_POLL_PACKETS, &text);
 
-    if (s->polling->get.worker != 0 && s->polling->get.tag != 0) {
+    if (s->polling->get.tag != 0) {
         /* until the client's next GET says that it has come: see ngx_realtime_polling_repeats() */
-        s->polling->answered_tag = s->polling->get.tag;
         s->polling->answered_at = ngx_current_msec;
         s->polling->answered = body;
         return;
@@ -174,35 +175,60 @@ ngx_realtime_polling_flush(ngx_realtime_session_t *s)
 /* A proxy that deals requests out to several hosts repeats a GET elsewhere when the host that it
  * asked dies, and the client never knows. If that host had carried it to us, what we answered may
  * be lost with it: the repetition, which carries the same `t` of the client's, is answered the
- * same. */
+ * same. What the dead host had sent us may also come late, behind the repetition or behind GETs
+ * after it: nobody waits for its answer, which must take no packets away. */
 static ngx_uint_t
 ngx_realtime_polling_repeats(ngx_realtime_session_t *s, ngx_realtime_poll_t *poll)
 {
     ngx_str_t               text;
+    ngx_uint_t              i;
     ngx_realtime_polling_t *p = s->polling;
 
-    if (p->held && poll->tag != 0 && p->get.tag == poll->tag
-        && !ngx_realtime_polling_same(&p->get, poll))
+    for (i = 0; i < NGX_REALTIME_POLL_TAGS && p->tags[i] != poll->tag; i++) {
+        /* void */
+    }
+
+    if (poll->tag != 0 && i != NGX_REALTIME_POLL_TAGS
+        && (!p->asked || ++p->repeats > NGX_REALTIME_POLL_REPEATS))
     {
+        p->untagged = 1; /* a script whose URLs are all the same, the handshake's perhaps too */
+    }
+
+    if (p->untagged) {
+        poll->tag = 0;
+    }
+
+    if (poll->tag == 0) {
+        rt_buf_free(&p->answered);
+        return 0;
+    }
+
+    if (i == NGX_REALTIME_POLL_TAGS) {
+        p->newest = (p->newest + 1) % NGX_REALTIME_POLL_TAGS;
+        p->tags[p->newest] = poll->tag;
+        p->repeats = 0;
+        p->asked = 1;
+        rt_buf_free(&p->answered);
+        return 0;
+    }
+
+    if (i == p->newest && p->held) {
         ngx_realtime_polling_noop(s);
         return 0;
     }
 
-    if (p->answered.data == NULL) {
-        return 0;
-    }
+    ngx_str_set(&text, NGX_REALTIME_NOOP);
 
-    if (poll->tag == p->answered_tag
-        && ngx_current_msec - p->answered_at < NGX_REALTIME_POLL_REPEAT_MS) {
+    if (i == p->newest && p->answered.data != NULL
+        && ngx_current_msec - p->answered_at < NGX_REALTIME_POLL_REPEAT_MS)
+    {
         text.data = (u_char *) p->answered.data;
         text.len = p->answered.len;
-        ngx_realtime_poll_answer(poll, NGX_HTTP_OK, NGX_REALTIME_POLL_PACKETS, &text);
-        return 1;
     }
 
-    rt_buf_free(&p->answered);
+    ngx_realtime_poll_answer(poll, NGX_HTTP_OK, NGX_REALTIME_POLL_PACKETS, &text);
 
-    return 0;
+    return 1;
 }
 
 

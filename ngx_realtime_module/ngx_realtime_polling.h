@@ -7,6 +7,8 @@
 #include "ngx_realtime.h"
 #include "ngx_realtime_session.h"
 
+#define NGX_REALTIME_POLL_TAGS 8
+
 /* Who asked and is to be answered: a request of this worker's, or one that another worker holds. */
 typedef struct {
     ngx_http_request_t      *request; /* NULL: of another worker */
@@ -23,23 +25,27 @@ typedef enum {
 } ngx_realtime_poll_body_e;
 
 struct ngx_realtime_polling_s {
-    ngx_event_t              event;        /* the session's timer, and its flush once per turn */
-    ngx_realtime_poll_t      get;          /* held, while `held` */
-    ngx_realtime_poll_t      post;         /* its body is on the way, while `posting` */
-    void                    *probe;        /* a WebSocket of this worker on trial, or NULL */
-    ngx_realtime_worker_id_t prober;       /* the worker that has one, or 0 */
-    uint64_t                 prober_id;    /* its name for it */
-    uint64_t                 answered_tag; /* the last GET that another worker carried to us, */
+    ngx_event_t              event;     /* the session's timer, and its flush once per turn */
+    ngx_realtime_poll_t      get;       /* held, while `held` */
+    ngx_realtime_poll_t      post;      /* its body is on the way, while `posting` */
+    void                    *probe;     /* a WebSocket of this worker on trial, or NULL */
+    ngx_realtime_worker_id_t prober;    /* the worker that has one, or 0 */
+    uint64_t                 prober_id; /* its name for it */
+    uint64_t                 tags[NGX_REALTIME_POLL_TAGS]; /* of the newest GETs, as a ring */
+    ngx_uint_t               newest;  /* the place in it of the newest; the handshake's at first */
+    ngx_uint_t               repeats; /* how often that one came again */
     ngx_msec_t               answered_at;
-    rt_buf_t                 answered; /* and what it was answered; allocated while data is set */
+    rt_buf_t                 answered; /* what that one was answered; allocated while data is set */
     unsigned                 moving:1; /* the prober has the session's state */
     unsigned                 held:1;
     unsigned                 posting:1;
-    unsigned                 probed:1; /* it answered: GETs are released at once */
+    unsigned                 probed:1;   /* it answered: GETs are released at once */
+    unsigned                 asked:1;    /* there was a GET with a tag */
+    unsigned                 untagged:1; /* the client's GETs can't be told from each other */
 };
 
-/* Makes polling the transport of s. */
-ngx_int_t ngx_realtime_polling_attach(ngx_realtime_session_t *s);
+/* Makes polling the transport of s; tag: of the handshake, as in ngx_realtime_poll_t. */
+ngx_int_t ngx_realtime_polling_attach(ngx_realtime_session_t *s, uint64_t tag);
 
 /* Another transport takes over: a held GET is released with a noop. */
 void ngx_realtime_polling_detach(ngx_realtime_session_t *s);

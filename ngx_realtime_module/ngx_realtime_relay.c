@@ -30,7 +30,6 @@ typedef struct {
 
 static ngx_realtime_relay_t *ngx_realtime_relay_create(ngx_http_request_t *r,
     ngx_realtime_sid_t                                                    *sid);
-static uint64_t              ngx_realtime_relay_tag(ngx_http_request_t *r);
 static void                  ngx_realtime_relay_cleanup(void *data);
 static void ngx_realtime_relay_body(ngx_http_request_t *r, ngx_int_t rc, ngx_str_t *body,
     void *data);
@@ -136,8 +135,7 @@ ngx_realtime_relay_cleanup(void *data)
 }
 
 
-/* Clients give each request another `t`, against caches. */
-static uint64_t
+uint64_t
 ngx_realtime_relay_tag(ngx_http_request_t *r)
 {
     uint64_t  tag;

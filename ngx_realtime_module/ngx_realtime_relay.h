@@ -30,6 +30,9 @@ typedef enum {
 ngx_int_t ngx_realtime_relay_get(ngx_http_request_t *r, ngx_realtime_sid_t *sid);
 ngx_int_t ngx_realtime_relay_post(ngx_http_request_t *r, ngx_realtime_sid_t *sid);
 
+/* What tells a GET from others: clients give each request another `t`, against caches. 0: none. */
+uint64_t ngx_realtime_relay_tag(ngx_http_request_t *r);
+
 /* The answer to a request of another worker. */
 void ngx_realtime_relay_answer(ngx_realtime_worker_id_t worker, uint64_t id, ngx_uint_t status,
     ngx_realtime_poll_body_e kind, ngx_str_t *body);

@@ -175,4 +175,33 @@ describe('a host dies that carried a GET', () => {
         sam.close();
         await respawned(second, pid);
     });
+
+    it('and what it had sent comes late: that takes nothing away from the client', async () => {
+        const { first, second, sam, roomId, over } = await open();
+        const say = (content) => sam.ask('chat:send-message', { roomId, content });
+        await say('one');
+        assert.match((await over(first, 'c1')).text, /"content":"one"/);
+        await say('two');
+        assert.doesNotMatch((await over(second, 'c1')).text, /"content":"two"/, 'late');
+        assert.match((await over(first, 'c2')).text, /"content":"two"/);
+        await say('three');
+        assert.doesNotMatch((await over(second, 'c1')).text, /"content":"three"/, 'later still');
+        assert.match((await over(second, 'c3')).text, /"content":"three"/);
+        sam.close();
+    });
+
+    it('a script whose requests all carry the same t hears everything', async () => {
+        const { first, sam, roomId } = await open();
+        const poll = await new Poll(`${first.url}/socket.io/`, '&t=same').open();
+        await poll.post([`40/realtime,${JSON.stringify({ token: staff().token })}`]);
+        await poll.until((p) => p.includes('"connected"'));
+        await poll.post([`42/realtime,1${JSON.stringify(['chat:join-room', { roomId }])}`]);
+        await poll.until((p) => p.includes('"lastSeq"'));
+        for (let i = 1; i <= 10; i += 1) {
+            await sam.ask('chat:send-message', { roomId, content: `same ${i}` });
+            await poll.until((p) => p.includes(`"content":"same ${i}"`));
+        }
+        assert.equal(poll.seen.filter((p) => p.includes('"content":"same')).length, 0, 'each once');
+        sam.close();
+    });
 });
