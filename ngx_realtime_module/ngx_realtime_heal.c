@@ -26,6 +26,7 @@ struct ngx_realtime_heal_state_s {
     ngx_event_t                timer;
     ngx_queue_t                link;  /* queued: among those that are due */
     ngx_uint_t                 place; /* asked: in the batch */
+    int64_t                    hole;  /* the number that was missing when the timer was set */
     ngx_realtime_heal_reason_e reason;
     unsigned                   wanted:1; /* also without a hole */
     unsigned                   queued:1;
@@ -133,6 +134,7 @@ ngx_realtime_heal_room(ngx_realtime_channel_t *ch, ngx_realtime_heal_reason_e re
     }
 
     if (!heal->queued && !heal->asked && !heal->timer.timer_set) {
+        heal->hole = ch->order.next;
         ngx_add_timer(&heal->timer, after_ms);
     }
 }
@@ -178,6 +180,12 @@ ngx_realtime_heal_timer_handler(ngx_event_t *ev)
     if (!ch->heal->wanted) {
         if (!rt_order_has_hole(&ch->order)) {
             return; /* what crossed has come */
+        }
+
+        if (ch->order.next != ch->heal->hole) {
+            /* and this one is another, which is as young as that one was */
+            ngx_realtime_heal_room(ch, NGX_REALTIME_HEAL_HOLE, NGX_REALTIME_HEAL_HOLE_MS);
+            return;
         }
 
         ch->heal->reason = NGX_REALTIME_HEAL_HOLE;
@@ -514,6 +522,7 @@ ngx_realtime_heal_settle(ngx_realtime_channel_t *ch, int64_t due, ngx_uint_t mor
     if (ch->order.next != due) {
         /* another hole, behind what came */
         heal->again = 0;
+        heal->hole = ch->order.next;
         ngx_add_timer(&heal->timer, NGX_REALTIME_HEAL_HOLE_MS);
         return;
     }
@@ -522,6 +531,7 @@ ngx_realtime_heal_settle(ngx_realtime_channel_t *ch, int64_t due, ngx_uint_t mor
 
     if (!heal->again) {
         heal->again = 1;
+        heal->hole = due;
         ngx_add_timer(&heal->timer, NGX_REALTIME_HEAL_AGAIN_MS);
         return;
     }

@@ -84,15 +84,16 @@ for (const kind of ['sqlite', 'mongo']) {
 
         it('none: nothing is refused, nobody reconnects, nothing is healed', LONG, async () => {
             const names = ['hole', 'gap', 'doubt'].map((r) => `realtime_heal_reads_total{reason="${r}"}`);
-            const reads = async () => (await Promise.all(cluster.hosts.flatMap((h) =>
-                names.map((n) => metric(h, n))))).reduce((a, b) => a + b, 0);
+            const reads = () => Promise.all(names.map(async (n) => (await Promise.all(
+                cluster.hosts.map((h) => metric(h, n)))).reduce((a, b) => a + b, 0)));
             const before = await reads();
             const crowd = await through(cluster, 'none', () => sleep(1000));
             assert.deepEqual(crowd.refused, []);
             assert.ok(crowd.members.every((m) => m.joins === 1));
-            const healed = await reads() - before;
+            const healed = (await reads()).map((n, i) => n - before[i]);
             const total = [...crowd.acked.values()].reduce((n, a) => n + a.size, 0);
-            assert.ok(healed <= total / 100, `${healed} rooms were read for ${total} messages`);
+            assert.ok(healed.reduce((a, b) => a + b) <= total / 100,
+                `rooms were read for a hole, a gap, a doubt: ${healed}; for ${total} messages`);
         });
 
         it('Redis killed and restarted', LONG, () => through(cluster, 'Redis killed', async () => {
