@@ -1,6 +1,7 @@
 /* What chat clients ask, one after the other.
  *
- * stranger ──token good──▶ entering (channels subscribed on the bus) ──▶ connected
+ * stranger ──token good──▶ entering (channels subscribed on the bus, see ngx_realtime_missed.c)
+ *          ──▶ connected
  *
  * Events that come before "connected" wait. While one is under way (a call in the thread pool, or a
  * room's subscription) the next ones wait too, so that they keep their order. Only messages may
@@ -10,6 +11,7 @@
 #include "ngx_realtime_hub.h"
 #include "ngx_realtime_limits.h"
 #include "ngx_realtime_metrics.h"
+#include "ngx_realtime_missed.h"
 #include "ngx_realtime_move.h"
 #include "ngx_realtime_people.h"
 #include "ngx_realtime_presence.h"
@@ -26,7 +28,6 @@ static ngx_int_t  ngx_realtime_asks_guest(ngx_realtime_session_t *s);
 static ngx_int_t  ngx_realtime_asks_subscribe(ngx_realtime_session_t *s, const char *kind,
      rt_str_t id);
 static void       ngx_realtime_asks_subscribed(ngx_realtime_member_t *m);
-static void       ngx_realtime_asks_connected(ngx_realtime_session_t *s);
 static void       ngx_realtime_asks_begin(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask,
           const ngx_realtime_event_t *event);
 static ngx_uint_t ngx_realtime_asks_limited(ngx_realtime_session_t *s);
@@ -89,7 +90,7 @@ ngx_realtime_asks_enter(ngx_realtime_session_t *s, rt_str_t token)
     }
 
     if (--s->waiting == 0) {
-        ngx_realtime_asks_connected(s);
+        ngx_realtime_missed_ask(s);
     }
 }
 
@@ -145,18 +146,17 @@ static void
 ngx_realtime_asks_subscribed(ngx_realtime_member_t *m)
 {
     if (--m->session->waiting == 0) {
-        ngx_realtime_asks_connected(m->session);
+        ngx_realtime_missed_ask(m->session);
     }
 }
 
 
-static void
+void
 ngx_realtime_asks_connected(ngx_realtime_session_t *s)
 {
-    char                   time[RT_TIME_LEN + 1];
-    rt_buf_t               out;
-    rt_identity_t         *identity;
-    ngx_realtime_member_t *m;
+    char           time[RT_TIME_LEN + 1];
+    rt_buf_t       out;
+    rt_identity_t *identity;
 
     identity = s->identity;
     rt_time_format(time, rt_time_now_ms());
@@ -194,10 +194,7 @@ ngx_realtime_asks_connected(ngx_realtime_session_t *s)
 
     rt_buf_free(&out);
 
-    for (m = s->members; m != NULL; m = m->next) {
-        ngx_realtime_hub_enter(m, 0);
-    }
-
+    ngx_realtime_missed_tell(s);
     ngx_realtime_presence_up(s);
     ngx_realtime_session_arm(s);
     ngx_realtime_asks_run(s);
@@ -235,6 +232,7 @@ ngx_realtime_asks_leave(ngx_realtime_session_t *s)
     }
 
     ngx_realtime_asks_clear(s);
+    ngx_realtime_missed_forget(s);
     ngx_realtime_presence_down(s);
 
     if (s->user_counted) {

@@ -11,6 +11,10 @@
  * "connected". Bad: it is refused. May close s. */
 void ngx_realtime_asks_enter(ngx_realtime_session_t *s, rt_str_t token);
 
+/* Its channels are subscribed, and it is known where they stand: it is told "connected". May close
+ * s. */
+void ngx_realtime_asks_connected(ngx_realtime_session_t *s);
+
 /* Puts it back among the strangers: event `error` {message}, then the protocol's own refusal. */
 void ngx_realtime_asks_refuse(ngx_realtime_session_t *s, const char *message);
 

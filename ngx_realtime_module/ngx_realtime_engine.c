@@ -3,6 +3,7 @@
 #include "ngx_realtime_engine.h"
 #include "ngx_realtime_asks.h"
 #include "ngx_realtime_http.h"
+#include "ngx_realtime_missed.h"
 #include "ngx_realtime_polling.h"
 #include "ngx_realtime_probe.h"
 #include "ngx_realtime_relay.h"
@@ -291,7 +292,7 @@ static ngx_int_t
 ngx_realtime_engine_bare(ngx_http_request_t *r, const ngx_realtime_protocol_t *protocol)
 {
     ngx_int_t               rc;
-    ngx_str_t               token;
+    ngx_str_t               token, seen;
     ngx_realtime_session_t *s;
 
     rc = ngx_realtime_upgrade_asked(r) ? ngx_realtime_upgrade_check(r) : 426;
@@ -307,6 +308,12 @@ ngx_realtime_engine_bare(ngx_http_request_t *r, const ngx_realtime_protocol_t *p
 
     if (s->bearer == NULL && ngx_realtime_http_arg(r, "token", &token) == NGX_OK && token.len) {
         ngx_realtime_session_bearer(s, &token);
+    }
+
+    if (protocol == &ngx_realtime_plain
+        && ngx_realtime_http_arg(r, "lastNotificationSeq", &seen) == NGX_OK)
+    {
+        ngx_realtime_missed_seen_text(s, &seen);
     }
 
     if (ngx_realtime_upgrade(r, ngx_realtime_engine_bare_upgraded, s) != NGX_OK) {

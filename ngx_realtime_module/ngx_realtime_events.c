@@ -17,6 +17,7 @@ static void ngx_realtime_event_leave(ngx_realtime_session_t *s, ngx_realtime_ask
 static void ngx_realtime_event_send(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask);
 static void ngx_realtime_event_typing(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask);
 static void ngx_realtime_event_read(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask);
+static void ngx_realtime_event_notified(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask);
 
 static const ngx_realtime_event_t ngx_realtime_events[] = {
     {"chat:join-room", 0, ngx_realtime_event_join},
@@ -24,6 +25,7 @@ static const ngx_realtime_event_t ngx_realtime_events[] = {
     {"chat:send-message", 1, ngx_realtime_event_send},
     {"chat:typing", 0, ngx_realtime_event_typing},
     {"chat:read-messages", 0, ngx_realtime_event_read},
+    {"notification:read", 0, ngx_realtime_event_notified},
 };
 
 static void      ngx_realtime_event_call(ngx_realtime_ask_t *ask, const char *op, json_t *request,
@@ -143,6 +145,14 @@ static void
 ngx_realtime_event_read(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask)
 {
     ngx_realtime_event_call(ask, "message.read", json_incref(ask->data), ngx_realtime_event_called);
+}
+
+
+static void
+ngx_realtime_event_notified(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask)
+{
+    ngx_realtime_event_call(ask, "notification.read", json_incref(ask->data),
+        ngx_realtime_event_called);
 }
 
 

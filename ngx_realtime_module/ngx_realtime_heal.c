@@ -1,13 +1,14 @@
 /* Reading from the store what the bus did not bring.
  *
- *     wanted (a room's timer runs) ──▶ due ──▶ under way: one call for up to 256 rooms
+ *     wanted (a channel's timer runs) ──▶ due ──▶ under way: one call for up to 256 of a kind
  *                 ▲                                │
  *                 └──── the store is away ─────────┤
  *                       or there is more           ▼
  *                                              delivered, in order, once (rt_order.h)
  *
  * One call is out at a time, so that a Redis that comes back does not make the workers of a cluster
- * ask the store for thousands of rooms in one instant. */
+ * ask the store for thousands of channels in one instant. It is about rooms or about notifications,
+ * by turns when both are due. */
 
 #include "ngx_realtime_heal.h"
 #include "ngx_realtime_metrics.h"
@@ -16,10 +17,23 @@
 #include <rt/rt_json.h>
 
 
-#define NGX_REALTIME_HEAL_ROOMS    256 /* what message.heal takes at most */
+#define NGX_REALTIME_HEAL_CHANNELS 256 /* what a call takes at most */
 #define NGX_REALTIME_HEAL_RETRY_MS 1000
 #define NGX_REALTIME_HEAL_AGAIN_MS 200   /* before a number is taken for one that was never given */
 #define NGX_REALTIME_HEAL_DOUBTS   65536 /* rooms */
+
+/* What is read in one call. */
+typedef struct {
+    const char *op;
+    const char *list; /* the request's member, and the reply's */
+    const char *name; /* of each of them: the channel's, without `prefix` bytes */
+    size_t      prefix;
+} ngx_realtime_heal_kind_t;
+
+static const ngx_realtime_heal_kind_t ngx_realtime_heal_kinds[] = {
+    {"notification.heal", "streams", "stream", 0},
+    {"message.heal", "rooms", "roomId", sizeof("room:") - 1},
+};
 
 /* What a channel has of healing; made at the first need. */
 struct ngx_realtime_heal_state_s {
@@ -53,8 +67,9 @@ typedef struct {
 
 /* A call that is out. */
 typedef struct {
-    ngx_realtime_heal_item_t items[NGX_REALTIME_HEAL_ROOMS];
+    ngx_realtime_heal_item_t items[NGX_REALTIME_HEAL_CHANNELS];
     ngx_uint_t               count;
+    ngx_uint_t               room; /* 1: of rooms; in ngx_realtime_heal_kinds */
     unsigned                 out:1;
 } ngx_realtime_heal_batch_t;
 
@@ -62,8 +77,10 @@ static void                  ngx_realtime_heal_timer_handler(ngx_event_t *ev);
 static void                  ngx_realtime_heal_due(ngx_realtime_channel_t *ch);
 static void                  ngx_realtime_heal_post(void);
 static void                  ngx_realtime_heal_run(ngx_event_t *ev);
+static ngx_uint_t            ngx_realtime_heal_any(ngx_uint_t room);
 static json_t               *ngx_realtime_heal_gather(void);
-static ngx_int_t             ngx_realtime_heal_add(json_t *rooms, ngx_str_t *id, int64_t after);
+static void                  ngx_realtime_heal_gather_doubts(json_t *list);
+static ngx_int_t             ngx_realtime_heal_add(json_t *list, ngx_str_t *id, int64_t after);
 static void                  ngx_realtime_heal_done(rt_call_t *call, void *data);
 static void                  ngx_realtime_heal_failed(void);
 static ngx_realtime_doubt_t *ngx_realtime_heal_doubted(const rt_emit_t *emit);
@@ -107,7 +124,7 @@ ngx_realtime_heal_exit(void)
 
 
 void
-ngx_realtime_heal_room(ngx_realtime_channel_t *ch, ngx_realtime_heal_reason_e reason,
+ngx_realtime_heal_channel(ngx_realtime_channel_t *ch, ngx_realtime_heal_reason_e reason,
     ngx_msec_t after_ms)
 {
     ngx_realtime_heal_state_t *heal;
@@ -275,24 +292,30 @@ ngx_realtime_heal_doubt_free(ngx_realtime_doubt_t *doubt)
 static void
 ngx_realtime_heal_run(ngx_event_t *ev)
 {
-    json_t              *rooms;
-    rt_call_t           *call;
-    ngx_realtime_task_t *task;
+    json_t                         *list;
+    rt_call_t                      *call;
+    ngx_realtime_task_t            *task;
+    const ngx_realtime_heal_kind_t *kind;
 
     if (ngx_realtime_heal_batch.out) {
         return;
     }
 
-    rooms = ngx_realtime_heal_gather();
+    if (ngx_realtime_heal_any(!ngx_realtime_heal_batch.room)) {
+        ngx_realtime_heal_batch.room = !ngx_realtime_heal_batch.room;
+    }
+
+    list = ngx_realtime_heal_gather();
 
     if (ngx_realtime_heal_batch.count == 0) {
-        json_decref(rooms);
+        json_decref(list);
         return;
     }
 
     task = NULL;
-    call = rt_call_create(rt_op_find("message.heal"), RT_DOOR_SOCKET, NULL,
-        json_pack("{s:o}", "rooms", rooms), rt_str_null);
+    kind = &ngx_realtime_heal_kinds[ngx_realtime_heal_batch.room];
+    call = rt_call_create(rt_op_find(kind->op), RT_DOOR_SOCKET, NULL,
+        json_pack("{s:o}", kind->list, list), rt_str_null);
 
     if (call != NULL) {
         task = ngx_realtime_task_post(call, ngx_realtime_heal_done, NULL);
@@ -308,25 +331,44 @@ ngx_realtime_heal_run(ngx_event_t *ev)
 }
 
 
-/* Fills the batch; a new reference, or NULL without memory. */
-static json_t *
-ngx_realtime_heal_gather(void)
+/* 1: something of that kind is due. */
+static ngx_uint_t
+ngx_realtime_heal_any(ngx_uint_t room)
 {
-    json_t                    *rooms;
-    ngx_str_t                  id;
+    ngx_queue_t               *q;
+    ngx_realtime_channel_t    *ch;
+    ngx_realtime_heal_state_t *heal;
+
+    if (room && ngx_realtime_doubt_count) {
+        return 1;
+    }
+
+    for (q = ngx_queue_head(&ngx_realtime_heal_dues);
+         q != ngx_queue_sentinel(&ngx_realtime_heal_dues); q = ngx_queue_next(q))
+    {
+        heal = ngx_queue_data(q, ngx_realtime_heal_state_t, link);
+        ch = heal->timer.data;
+
+        if (ch->room == room) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static void
+ngx_realtime_heal_gather_doubts(json_t *list)
+{
     ngx_queue_t               *q;
     ngx_realtime_doubt_t      *doubt;
-    ngx_realtime_channel_t    *ch;
     ngx_realtime_heal_item_t  *item;
-    ngx_realtime_heal_state_t *heal;
     ngx_realtime_heal_batch_t *batch = &ngx_realtime_heal_batch;
-
-    batch->count = 0;
-    rooms = json_array();
 
     for (q = ngx_queue_head(&ngx_realtime_doubt_list);
          q != ngx_queue_sentinel(&ngx_realtime_doubt_list)
-         && batch->count < NGX_REALTIME_HEAL_ROOMS / 2;
+         && batch->count < NGX_REALTIME_HEAL_CHANNELS / 2;
          q = ngx_queue_next(q))
     {
         doubt = ngx_queue_data(q, ngx_realtime_doubt_t, link);
@@ -337,17 +379,48 @@ ngx_realtime_heal_gather(void)
         doubt->asked = 1;
         ngx_realtime_metrics->counts.heal_reads[NGX_REALTIME_HEAL_DOUBT]++;
 
-        if (ngx_realtime_heal_add(rooms, &doubt->node.str, doubt->after) != NGX_OK) {
-            return rooms;
+        if (ngx_realtime_heal_add(list, &doubt->node.str, doubt->after) != NGX_OK) {
+            return;
         }
     }
+}
 
-    while (!ngx_queue_empty(&ngx_realtime_heal_dues) && batch->count < NGX_REALTIME_HEAL_ROOMS) {
-        q = ngx_queue_head(&ngx_realtime_heal_dues);
-        ngx_queue_remove(q);
 
+/* Fills the batch; a new reference, or NULL without memory. */
+static json_t *
+ngx_realtime_heal_gather(void)
+{
+    json_t                    *list;
+    size_t                     prefix;
+    ngx_str_t                  id;
+    ngx_queue_t               *q, *next;
+    ngx_realtime_channel_t    *ch;
+    ngx_realtime_heal_item_t  *item;
+    ngx_realtime_heal_state_t *heal;
+    ngx_realtime_heal_batch_t *batch = &ngx_realtime_heal_batch;
+
+    batch->count = 0;
+    prefix = ngx_realtime_heal_kinds[batch->room].prefix;
+    list = json_array();
+
+    if (batch->room) {
+        ngx_realtime_heal_gather_doubts(list);
+    }
+
+    for (q = ngx_queue_head(&ngx_realtime_heal_dues);
+         q != ngx_queue_sentinel(&ngx_realtime_heal_dues)
+         && batch->count < NGX_REALTIME_HEAL_CHANNELS;
+         q = next)
+    {
+        next = ngx_queue_next(q);
         heal = ngx_queue_data(q, ngx_realtime_heal_state_t, link);
         ch = heal->timer.data;
+
+        if (ch->room != batch->room) {
+            continue;
+        }
+
+        ngx_queue_remove(q);
 
         item = &batch->items[batch->count];
         item->channel = ch;
@@ -361,27 +434,27 @@ ngx_realtime_heal_gather(void)
         heal->asked = 1;
         heal->place = batch->count++;
 
-        id.data = ch->node.str.data + 5; /* behind "room:" */
-        id.len = ch->node.str.len - 5;
+        id.data = ch->node.str.data + prefix;
+        id.len = ch->node.str.len - prefix;
 
-        if (ngx_realtime_heal_add(rooms, &id, ch->order.next - 1) != NGX_OK) {
-            return rooms;
+        if (ngx_realtime_heal_add(list, &id, ch->order.next - 1) != NGX_OK) {
+            return list;
         }
     }
 
-    return rooms;
+    return list;
 }
 
 
 static ngx_int_t
-ngx_realtime_heal_add(json_t *rooms, ngx_str_t *id, int64_t after)
+ngx_realtime_heal_add(json_t *list, ngx_str_t *id, int64_t after)
 {
-    if (json_array_append_new(rooms,
-            json_pack("{s:s%,s:I}", "roomId", (char *) id->data, id->len, "afterSeq",
-                (json_int_t) after))
+    if (json_array_append_new(list,
+            json_pack("{s:s%,s:I}", ngx_realtime_heal_kinds[ngx_realtime_heal_batch.room].name,
+                (char *) id->data, id->len, "afterSeq", (json_int_t) after))
         != 0)
     {
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0, "realtime: no memory to heal rooms");
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0, "realtime: no memory to heal channels");
         return NGX_ERROR;
     }
 
@@ -422,7 +495,7 @@ ngx_realtime_heal_failed(void)
 static void
 ngx_realtime_heal_done(rt_call_t *call, void *data)
 {
-    json_t                    *reply, *rooms;
+    json_t                    *reply, *list;
     ngx_uint_t                 i, more;
     rt_emit_t                 *emit, *emits;
     ngx_realtime_doubt_t      *doubt;
@@ -454,11 +527,11 @@ ngx_realtime_heal_done(rt_call_t *call, void *data)
         }
     }
 
-    rooms = json_object_get(reply, "rooms");
+    list = json_object_get(reply, ngx_realtime_heal_kinds[batch->room].list);
 
     for (i = 0; i < batch->count; i++) {
         item = &batch->items[i];
-        more = json_is_true(json_object_get(json_array_get(rooms, i), "more"));
+        more = json_is_true(json_object_get(json_array_get(list, i), "more"));
 
         if (item->doubt != NULL) {
             if (item->doubt->asked && !more) {
@@ -486,7 +559,7 @@ ngx_realtime_heal_doubted(const rt_emit_t *emit)
     ngx_str_t             id;
     ngx_realtime_doubt_t *doubt;
 
-    if (ngx_realtime_doubt_count == 0) {
+    if (ngx_realtime_doubt_count == 0 || !ngx_realtime_heal_batch.room) {
         return NULL;
     }
 

@@ -1,4 +1,5 @@
-/* What rooms may have missed is read from the store, many rooms at a time. Event loop only. */
+/* What channels may have missed is read from the store, many at a time: messages of rooms, and
+ * notifications of businesses and people. Event loop only. */
 
 #ifndef NGX_REALTIME_HEAL_H
 #define NGX_REALTIME_HEAL_H
@@ -11,10 +12,10 @@
  * the bus knows it has lost is not waited for. */
 #define NGX_REALTIME_HEAL_HOLE_MS 250
 
-/* A room's messages behind what this worker's members have are read, soon after `after_ms`, and
+/* A channel's events behind what this worker's members have are read, soon after `after_ms`, and
  * delivered to them; again and again until the store answers. A hole that has closed by then is not
  * read. */
-void ngx_realtime_heal_room(ngx_realtime_channel_t *ch, ngx_realtime_heal_reason_e reason,
+void ngx_realtime_heal_channel(ngx_realtime_channel_t *ch, ngx_realtime_heal_reason_e reason,
     ngx_msec_t after_ms);
 
 /* A message of this worker's may be stored or not: once the store answers the room, wherever its

@@ -1,9 +1,11 @@
 /* Channels, their members on this worker, and the fan-out to them.
  *
- * Order: a room's messages are numbered by the store. What another worker published may cross what
- * this one emits, so early ones wait in channel->order. A hole that stays, or what the bus says
- * that it lost, is read from the store (ngx_realtime_heal.c). So delivery is at least once on the
- * bus, and exactly once, in order, here. */
+ * Order: a room's messages are numbered by the store, and so are the notifications of businesses
+ * and people, in the channels that they are told on; other events have no number (seq 0). What
+ * another worker published may cross what this one emits, so early ones wait in channel->order. A
+ * hole that stays, or what the bus says that it lost, is read from the store
+ * (ngx_realtime_heal.c). So delivery is at least once on the bus, and exactly once, in order,
+ * here. */
 
 #include "ngx_realtime_hub.h"
 #include "ngx_realtime_heal.h"
@@ -13,9 +15,9 @@
 
 
 #define NGX_REALTIME_HUB_HELD_MAX 4096
-#define NGX_REALTIME_HUB_ENVELOPE 1 /* version of the payload on the bus */
+#define NGX_REALTIME_HUB_ENVELOPE 3 /* version of the payload on the bus; 2: presence */
 
-/* version 1, seq 8, the texts' lengths of 4 each; behind it the texts */
+/* the version's byte, seq 8, the texts' lengths of 4 each; behind it the texts */
 #define NGX_REALTIME_HUB_HEADER (1 + 8 + 4 * NGX_REALTIME_NEWS_TEXTS)
 
 static ngx_realtime_channel_t *ngx_realtime_hub_channel(ngx_str_t *name);
@@ -202,7 +204,10 @@ ngx_realtime_hub_enter(ngx_realtime_member_t *m, int64_t seq)
     ch->count++; /* see ngx_realtime_hub_let */
 
     /* others that are in already rely on where the order stands; it may be behind seq */
-    if (ch->room && ch->order.next == 0) {
+    if (ch->order.next == 0 && seq < 0) {
+        ch->adrift = 1;
+
+    } else if (ch->order.next == 0) {
         dropped = NULL;
         rt_order_advance(&ch->order, seq, &dropped);
         ngx_realtime_hub_drop(dropped);
@@ -309,7 +314,7 @@ ngx_realtime_hub_deliver(ngx_realtime_channel_t *ch, ngx_realtime_news_t *news)
 {
     ch->count++; /* see ngx_realtime_hub_let */
 
-    if (news->order.seq == 0 || !ch->room) {
+    if (news->order.seq == 0) {
         ngx_realtime_hub_fan(ch, news);
         ngx_realtime_news_put(news);
         ngx_realtime_hub_let(ch);
@@ -331,7 +336,11 @@ ngx_realtime_hub_take(ngx_realtime_channel_t *ch)
 {
     rt_order_item_t *item;
 
-    if (!ch->room || ch->order.next == 0) {
+    if (ch->order.next == 0 && ch->adrift && ch->order.waiting != NULL) {
+        rt_order_advance(&ch->order, ch->order.waiting->seq - 1, &item);
+    }
+
+    if (ch->order.next == 0) {
         return;
     }
 
@@ -346,7 +355,7 @@ ngx_realtime_hub_take(ngx_realtime_channel_t *ch)
     }
 
     if (rt_order_has_hole(&ch->order)) {
-        ngx_realtime_heal_room(ch, NGX_REALTIME_HEAL_HOLE, NGX_REALTIME_HEAL_HOLE_MS);
+        ngx_realtime_heal_channel(ch, NGX_REALTIME_HEAL_HOLE, NGX_REALTIME_HEAL_HOLE_MS);
     }
 }
 
@@ -379,7 +388,7 @@ ngx_realtime_hub_tell(ngx_realtime_member_t *m, ngx_realtime_news_t *news)
 
     s = m->session;
 
-    if (news->order.seq != 0 && m->channel->room && news->order.seq <= m->cursor) {
+    if (news->order.seq != 0 && news->order.seq <= m->cursor) {
         return;
     }
 
@@ -400,15 +409,34 @@ ngx_realtime_hub_tell(ngx_realtime_member_t *m, ngx_realtime_news_t *news)
         return;
     }
 
-    buf = ngx_realtime_news_frame(news, s);
-    if (buf == NULL) {
-        ngx_realtime_session_fail(s);
+    for (/* void */; news != NULL; news = news->also) {
+
+        buf = ngx_realtime_news_frame(news, s);
+        if (buf == NULL) {
+            ngx_realtime_session_fail(s);
+            return;
+        }
+
+        ngx_realtime_metrics->counts.deliveries++;
+        ngx_realtime_session_send(s, buf);
+        ngx_realtime_buf_put(buf);
+    }
+}
+
+
+void
+ngx_realtime_hub_tell_member(ngx_realtime_member_t *m, const rt_emit_t *emit)
+{
+    ngx_realtime_news_t *news;
+
+    news = ngx_realtime_news_create(emit);
+    if (news == NULL) {
+        ngx_realtime_session_fail(m->session);
         return;
     }
 
-    ngx_realtime_metrics->counts.deliveries++;
-    ngx_realtime_session_send(s, buf);
-    ngx_realtime_buf_put(buf);
+    ngx_realtime_hub_tell(m, news);
+    ngx_realtime_news_put(news);
 }
 
 
@@ -514,7 +542,7 @@ ngx_realtime_hub_publish(const rt_emit_t *emit)
     ngx_realtime_bus_t *bus;
 
     const rt_str_t texts[] = {emit->event, emit->data, emit->except_socket, emit->except_user,
-        emit->business_id};
+        emit->business_id, emit->also_event, emit->also_data};
 
     bus = ngx_realtime_worker->bus;
 
@@ -564,7 +592,7 @@ ngx_realtime_hub_on_publish(ngx_str_t *channel, ngx_str_t *payload)
     ngx_realtime_channel_t *ch;
 
     rt_str_t *const texts[] = {&emit.event, &emit.data, &emit.except_socket, &emit.except_user,
-        &emit.business_id};
+        &emit.business_id, &emit.also_event, &emit.also_data};
 
     ch = ngx_realtime_hub_channel(channel);
 
@@ -625,8 +653,8 @@ ngx_realtime_hub_skip(ngx_realtime_channel_t *ch)
 }
 
 
-/* Every room may have missed something. Spread, so that thousands of rooms do not ask the store in
- * one instant. */
+/* Every channel may have missed something. Spread, so that thousands of them do not ask the store
+ * in one instant. */
 void
 ngx_realtime_hub_on_gap(void)
 {
@@ -645,8 +673,8 @@ ngx_realtime_hub_on_gap(void)
     {
         ch = (ngx_realtime_channel_t *) node;
 
-        if (ch->room && ch->order.next != 0) {
-            ngx_realtime_heal_room(ch, NGX_REALTIME_HEAL_GAP, 1 + i++ / 64);
+        if (ch->order.next != 0) {
+            ngx_realtime_heal_channel(ch, NGX_REALTIME_HEAL_GAP, 1 + i++ / 64);
         }
     }
 }

@@ -36,6 +36,8 @@ struct ngx_realtime_channel_s {
     struct ngx_realtime_heal_state_s *heal; /* ngx_realtime_heal.c; NULL: never needed */
     ngx_realtime_bus_wait_t          *wait; /* until the bus says that all others know of it */
     unsigned                          room:1;
+    unsigned                          adrift:1; /* members are in, but the store could not say where
+                                                 * the order stands: the first event will */
     unsigned                          subscribed:1;
     u_char                            name[];
 };
@@ -46,8 +48,9 @@ struct ngx_realtime_channel_s {
 ngx_realtime_member_t *ngx_realtime_hub_add(ngx_realtime_session_t *s, ngx_str_t *name,
     void (*subscribed)(ngx_realtime_member_t *m));
 
-/* The history it was given ends at seq (0: none): what is held and newer is delivered, and
- * everything newer from now on. */
+/* What it was given, or may have missed, ends at seq (0: the channel had no numbered event yet):
+ * what is held and newer is delivered, and everything newer from now on. -1: what comes from now on
+ * is, since the channel's order is known here already, or can't be known. */
 void ngx_realtime_hub_enter(ngx_realtime_member_t *m, int64_t seq);
 
 void ngx_realtime_hub_remove(ngx_realtime_member_t *m);
@@ -61,6 +64,9 @@ ngx_realtime_member_t *ngx_realtime_hub_find(ngx_realtime_session_t *s, ngx_str_
 /* The earliest `since` of a user's sockets that have entered the channel here, `but` left out; 0:
  * none. */
 int64_t ngx_realtime_hub_user_since(ngx_str_t *name, rt_str_t user_id, ngx_realtime_member_t *but);
+
+/* An event to this member alone, when it is among those who may hear of it. */
+void ngx_realtime_hub_tell_member(ngx_realtime_member_t *m, const rt_emit_t *emit);
 
 /* What stands before the first that waits is taken for delivered: nobody has it. */
 void ngx_realtime_hub_skip(ngx_realtime_channel_t *ch);

@@ -174,6 +174,18 @@ ngx_realtime_move_member_subscribed(ngx_realtime_member_t *m)
 }
 
 
+/* What the member has: see ngx_realtime_hub_enter. */
+static int64_t
+ngx_realtime_move_seq(ngx_realtime_member_t *m)
+{
+    if (m->channel->order.next == 0) {
+        return -1;
+    }
+
+    return ngx_max(m->cursor, m->channel->order.next - 1);
+}
+
+
 json_t *
 ngx_realtime_move_export_rest(ngx_realtime_session_t *s)
 {
@@ -184,8 +196,8 @@ ngx_realtime_move_export_rest(ngx_realtime_session_t *s)
 
     for (m = s->members; m != NULL; m = m->next) {
         if (json_object_setn_new(rooms, (char *) m->channel->name, m->channel->node.str.len,
-                json_pack("[I,I,b]", (json_int_t) ngx_max(m->cursor, m->channel->order.next - 1),
-                    (json_int_t) m->since, (int) (m->typing_at != 0)))
+                json_pack("[I,I,b]", (json_int_t) ngx_realtime_move_seq(m), (json_int_t) m->since,
+                    (int) (m->typing_at != 0)))
             != 0)
         {
             json_decref(rooms);

@@ -3,15 +3,17 @@
 #include "ngx_realtime_news.h"
 
 
-static ngx_realtime_buf_t *ngx_realtime_news_encode(ngx_realtime_news_t *news,
-    ngx_realtime_session_t                                              *s);
+static ngx_realtime_news_t *ngx_realtime_news_also(ngx_realtime_news_t *news, rt_str_t event,
+    rt_str_t data);
+static ngx_realtime_buf_t  *ngx_realtime_news_encode(ngx_realtime_news_t *news,
+     ngx_realtime_session_t                                              *s);
 
 
 size_t
 ngx_realtime_news_length(const rt_emit_t *emit)
 {
     return emit->event.len + emit->data.len + emit->except_socket.len + emit->except_user.len
-        + emit->business_id.len;
+        + emit->business_id.len + emit->also_event.len + emit->also_data.len;
 }
 
 
@@ -19,11 +21,12 @@ ngx_realtime_news_t *
 ngx_realtime_news_create(const rt_emit_t *emit)
 {
     u_char              *p;
+    rt_str_t             also_event, also_data;
     ngx_uint_t           i;
     ngx_realtime_news_t *news;
 
     const rt_str_t texts[] = {emit->event, emit->data, emit->except_socket, emit->except_user,
-        emit->business_id};
+        emit->business_id, emit->also_event, emit->also_data};
 
     news = ngx_alloc(sizeof(ngx_realtime_news_t) + ngx_realtime_news_length(emit), ngx_cycle->log);
     if (news == NULL) {
@@ -36,7 +39,7 @@ ngx_realtime_news_create(const rt_emit_t *emit)
     news->references = 1;
 
     rt_str_t *const copies[] = {&news->event, &news->data, &news->except_socket, &news->except_user,
-        &news->business_id};
+        &news->business_id, &also_event, &also_data};
 
     for (i = 0, p = news->bytes; i < NGX_REALTIME_NEWS_TEXTS; i++) {
         copies[i]->data = (char *) p;
@@ -47,7 +50,35 @@ ngx_realtime_news_create(const rt_emit_t *emit)
         }
     }
 
+    if (also_event.len) {
+        news->also =
+            ngx_realtime_news_also(news, also_event, also_data.len ? also_data : news->data);
+
+        if (news->also == NULL) {
+            ngx_free(news);
+            return NULL;
+        }
+    }
+
     return news;
+}
+
+
+/* Goes with news, wherever that is held. */
+static ngx_realtime_news_t *
+ngx_realtime_news_also(ngx_realtime_news_t *news, rt_str_t event, rt_str_t data)
+{
+    ngx_realtime_news_t *also;
+
+    also = ngx_calloc(sizeof(ngx_realtime_news_t), ngx_cycle->log);
+
+    if (also != NULL) {
+        also->references = 1;
+        also->event = event;
+        also->data = data;
+    }
+
+    return also;
 }
 
 
@@ -64,6 +95,10 @@ ngx_realtime_news_put(ngx_realtime_news_t *news)
         if (news->frames[i] != NULL) {
             ngx_realtime_buf_put(news->frames[i]);
         }
+    }
+
+    if (news->also != NULL) {
+        ngx_realtime_news_put(news->also);
     }
 
     ngx_free(news);

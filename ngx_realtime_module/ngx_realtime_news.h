@@ -12,22 +12,25 @@
 #include <rt/rt_order.h>
 
 #define NGX_REALTIME_NEWS_KINDS 4 /* of clients for which frames are kept, each also deflated */
-#define NGX_REALTIME_NEWS_TEXTS 5 /* of an emit, without its channel */
+#define NGX_REALTIME_NEWS_TEXTS 7 /* of an emit, without its channel */
+
+typedef struct ngx_realtime_news_s ngx_realtime_news_t;
 
 /* One event on its way to many, serialised and framed once per kind of client. */
-typedef struct {
+struct ngx_realtime_news_s {
     rt_order_item_t order; /* first: see rt_order.h; seq 0: unordered */
     ngx_uint_t      references;
     ngx_realtime_buf_t
         *frames[2 * NGX_REALTIME_NEWS_KINDS]; /* made when the first client of that kind needs it */
-    const void *kinds[NGX_REALTIME_NEWS_KINDS]; /* protocol, or its namespace's bytes */
-    rt_str_t    event;
-    rt_str_t    data;
-    rt_str_t    except_socket;
-    rt_str_t    except_user;
-    rt_str_t    business_id;
-    u_char      bytes[]; /* all five texts */
-} ngx_realtime_news_t;
+    const void          *kinds[NGX_REALTIME_NEWS_KINDS]; /* protocol, or its namespace's bytes */
+    rt_str_t             event;
+    rt_str_t             data;
+    rt_str_t             except_socket;
+    rt_str_t             except_user;
+    rt_str_t             business_id;
+    ngx_realtime_news_t *also;    /* the event told right after it, or NULL: its texts are here */
+    u_char               bytes[]; /* all texts */
+};
 
 /* Copies the emit's texts. One reference for the caller; NULL: no memory. */
 ngx_realtime_news_t *ngx_realtime_news_create(const rt_emit_t *emit);

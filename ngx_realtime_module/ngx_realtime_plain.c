@@ -1,6 +1,7 @@
 /* Plain WebSocket: JSON frames {"event","data","id"} for Postman and any WebSocket client. */
 
 #include "ngx_realtime_asks.h"
+#include "ngx_realtime_missed.h"
 #include "ngx_realtime_session.h"
 
 
@@ -110,21 +111,26 @@ ngx_realtime_plain_frame(ngx_realtime_session_t *s, json_t *frame, size_t bytes,
 static void
 ngx_realtime_plain_auth(ngx_realtime_session_t *s, rt_str_t event, json_t *frame)
 {
-    json_t *token;
+    json_t *data, *token;
 
     if (!rt_str_eq(event, rt_str("auth"))) {
         ngx_realtime_asks_refuse(s, "Authentication required");
         return;
     }
 
-    token = json_object_get(json_object_get(frame, "data"), "token");
+    data = json_object_get(frame, "data");
+    token = json_object_get(data, "token");
 
     if (token != NULL && !json_is_string(token)) {
         ngx_realtime_asks_refuse(s, "Invalid token");
         return;
     }
 
-    ngx_realtime_asks_enter(s, rt_json_get_str(json_object_get(frame, "data"), "token"));
+    if (json_object_get(data, "lastNotificationSeq") != NULL) {
+        ngx_realtime_missed_seen(s, json_object_get(data, "lastNotificationSeq"));
+    }
+
+    ngx_realtime_asks_enter(s, rt_json_get_str(data, "token"));
 }
 
 

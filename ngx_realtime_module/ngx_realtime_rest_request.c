@@ -14,6 +14,9 @@
 
 static ngx_uint_t ngx_realtime_rest_body(ngx_http_request_t *r, ngx_str_t *body, json_t **out,
     rt_error_t *error);
+static ngx_uint_t ngx_realtime_rest_body_form(ngx_http_request_t *r, rt_error_t *error);
+static ngx_uint_t ngx_realtime_rest_text(ngx_http_request_t *r, const ngx_realtime_param_t *param,
+    ngx_str_t *body, json_t *request, rt_error_t *error);
 static ngx_uint_t ngx_realtime_rest_media_type_ok(ngx_http_request_t *r);
 static ngx_uint_t ngx_realtime_rest_query(ngx_http_request_t *r, const ngx_realtime_param_t *params,
     json_t *request, rt_error_t *error);
@@ -29,12 +32,15 @@ ngx_uint_t
 ngx_realtime_rest_request(ngx_http_request_t *r, const ngx_realtime_route_match_t *match,
     ngx_str_t *body, json_t **out, rt_error_t *error)
 {
-    json_t    *request;
-    ngx_uint_t status;
+    json_t                     *request;
+    ngx_uint_t                  status;
+    const ngx_realtime_param_t *query;
 
     request = NULL;
+    query = match->route->query;
 
-    if (body != NULL && body->len != 0) {
+    if (body != NULL && body->len != 0 && (query == NULL || query->type != NGX_REALTIME_PARAM_BODY))
+    {
         status = ngx_realtime_rest_body(r, body, &request, error);
 
         if (status != NGX_HTTP_OK) {
@@ -49,7 +55,19 @@ ngx_realtime_rest_request(ngx_http_request_t *r, const ngx_realtime_route_match_
         }
     }
 
-    status = ngx_realtime_rest_query(r, match->route->query, request, error);
+    status = NGX_HTTP_OK;
+
+    for (/* void */; query != NULL && query->type >= NGX_REALTIME_PARAM_BODY; query++) {
+        status = ngx_realtime_rest_text(r, query, body, request, error);
+
+        if (status != NGX_HTTP_OK) {
+            break;
+        }
+    }
+
+    if (status == NGX_HTTP_OK) {
+        status = ngx_realtime_rest_query(r, query, request, error);
+    }
 
     if (status == NGX_HTTP_OK) {
         status = ngx_realtime_rest_path(match, request, error);
@@ -70,16 +88,12 @@ static ngx_uint_t
 ngx_realtime_rest_body(ngx_http_request_t *r, ngx_str_t *body, json_t **out, rt_error_t *error)
 {
     json_t     *value;
+    ngx_uint_t  form;
     rt_status_t status;
 
-    if (!ngx_realtime_rest_media_type_ok(r)) {
-        rt_error_set(error, RT_INVALID, "The body must be application/json");
-        return NGX_HTTP_UNSUPPORTED_MEDIA_TYPE;
-    }
-
-    if (ngx_realtime_http_header_in(r, "content-encoding") != NULL) {
-        rt_error_set(error, RT_INVALID, "The body must come without Content-Encoding");
-        return NGX_HTTP_UNSUPPORTED_MEDIA_TYPE;
+    form = ngx_realtime_rest_body_form(r, error);
+    if (form != NGX_HTTP_OK) {
+        return form;
     }
 
     value = NULL;
@@ -101,6 +115,68 @@ ngx_realtime_rest_body(ngx_http_request_t *r, ngx_str_t *body, json_t **out, rt_
     }
 
     *out = value;
+
+    return NGX_HTTP_OK;
+}
+
+
+static ngx_uint_t
+ngx_realtime_rest_body_form(ngx_http_request_t *r, rt_error_t *error)
+{
+    if (!ngx_realtime_rest_media_type_ok(r)) {
+        rt_error_set(error, RT_INVALID, "The body must be application/json");
+        return NGX_HTTP_UNSUPPORTED_MEDIA_TYPE;
+    }
+
+    if (ngx_realtime_http_header_in(r, "content-encoding") != NULL) {
+        rt_error_set(error, RT_INVALID, "The body must come without Content-Encoding");
+        return NGX_HTTP_UNSUPPORTED_MEDIA_TYPE;
+    }
+
+    return NGX_HTTP_OK;
+}
+
+
+/* The body or a header as it is: the operation says what may be in it. */
+static ngx_uint_t
+ngx_realtime_rest_text(ngx_http_request_t *r, const ngx_realtime_param_t *param, ngx_str_t *body,
+    json_t *request, rt_error_t *error)
+{
+    ngx_str_t       *text;
+    ngx_uint_t       status;
+    ngx_table_elt_t *header;
+
+    text = body;
+
+    if (param->type == NGX_REALTIME_PARAM_KEY) {
+        header = ngx_realtime_http_header_in(r, "idempotency-key");
+        text = header ? &header->value : NULL;
+    }
+
+    if (text == NULL || text->len == 0) {
+        return NGX_HTTP_OK;
+    }
+
+    if (param->type == NGX_REALTIME_PARAM_BODY) {
+        status = ngx_realtime_rest_body_form(r, error);
+        if (status != NGX_HTTP_OK) {
+            return status;
+        }
+    }
+
+    if (!rt_utf8_valid(ngx_realtime_str(*text))) {
+        rt_error_set(error, RT_INVALID, "%s is not well-formed UTF-8",
+            param->type == NGX_REALTIME_PARAM_BODY ? "The body" : "Idempotency-Key");
+        return NGX_HTTP_BAD_REQUEST;
+    }
+
+    /* a NUL in it is for the parser to refuse */
+    if (json_object_set_new(request, param->name,
+            json_stringn_nocheck((const char *) text->data, text->len))
+        != 0)
+    {
+        return ngx_realtime_rest_no_memory(error);
+    }
 
     return NGX_HTTP_OK;
 }
@@ -197,6 +273,8 @@ ngx_realtime_rest_value(const ngx_realtime_param_t *param, ngx_str_t *text, rt_e
         return NULL;
 
     case NGX_REALTIME_PARAM_STRING:
+    case NGX_REALTIME_PARAM_BODY:
+    case NGX_REALTIME_PARAM_KEY:
         break;
     }
 

@@ -9,6 +9,7 @@
 /* the rows of the contract's table: who */
 #define CUSTOMER ROLE(CUSTOMER)
 #define STAFF    (ROLE(STAFF) | ROLE(BUSINESS_ADMIN) | ROLE(BUSINESS_OWNER) | ROLE(SUPER_ADMIN))
+#define SERVICE  ROLE(SERVICE)
 #define OWNER    (ROLE(BUSINESS_OWNER) | ROLE(BUSINESS_ADMIN))
 #define MEMBER   (CUSTOMER | STAFF) /* of a room: the operation asks which */
 
@@ -60,10 +61,26 @@ static const ngx_realtime_param_t  ngx_realtime_query_stats[] = {
     { NULL, 0 }
 };
 
+static const ngx_realtime_param_t  ngx_realtime_query_events[] = {
+    { "body", NGX_REALTIME_PARAM_BODY },
+    { "idempotencyKey", NGX_REALTIME_PARAM_KEY },
+    { NULL, 0 }
+};
+
+static const ngx_realtime_param_t  ngx_realtime_query_notifications[] = {
+    { "unread", NGX_REALTIME_PARAM_BOOLEAN },
+    { "type", NGX_REALTIME_PARAM_STRING },
+    { "page", NGX_REALTIME_PARAM_INTEGER },
+    { "limit", NGX_REALTIME_PARAM_INTEGER },
+    { "businessId", NGX_REALTIME_PARAM_STRING },
+    { NULL, 0 }
+};
+
 
 #define ROOMS    "/api/chat/rooms"
 #define ROOM     "/api/chat/rooms/:roomId"
 #define MESSAGES "/api/chat/rooms/:roomId/messages"
+#define NOTIFY   "/api/notifications"
 
 /* Paths with literal parts stand before those that have a parameter in their place. */
 static const ngx_realtime_route_t  ngx_realtime_routes[] = {
@@ -79,6 +96,9 @@ static const ngx_realtime_route_t  ngx_realtime_routes[] = {
     { NGX_HTTP_PUT, MESSAGES "/read", MEMBER, "message.read", NULL, NULL },
     { NGX_HTTP_GET, "/api/chat/unread-counts", STAFF, "unread.counts",
       ngx_realtime_query_business, NULL },
+    { NGX_HTTP_POST, "/api/events", SERVICE, "event.ingest", ngx_realtime_query_events, NULL },
+    { NGX_HTTP_GET, NOTIFY, MEMBER, "notification.list", ngx_realtime_query_notifications, NULL },
+    { NGX_HTTP_PUT, NOTIFY "/read", MEMBER, "notification.read", NULL, NULL },
     { NGX_HTTP_GET, "/api/realtime/stats", STAFF, NULL, ngx_realtime_query_stats,
       ngx_realtime_stats_rest },
     { 0, NULL, 0, NULL, NULL, NULL }

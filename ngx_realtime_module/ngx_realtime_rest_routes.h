@@ -8,10 +8,13 @@
 typedef enum {
     NGX_REALTIME_PARAM_STRING,
     NGX_REALTIME_PARAM_INTEGER, /* decimal, may be negative: the operation knows the range */
-    NGX_REALTIME_PARAM_BOOLEAN  /* literally "true" or "false" */
+    NGX_REALTIME_PARAM_BOOLEAN, /* literally "true" or "false" */
+    NGX_REALTIME_PARAM_BODY,    /* no parameter: the body's text, which the operation parses */
+    NGX_REALTIME_PARAM_KEY      /* none either: the header Idempotency-Key */
 } ngx_realtime_param_e;
 
-/* A query parameter; it becomes the member of the request of the same name. */
+/* A query parameter; it becomes the member of the request of the same name. One of type BODY stands
+ * first: the body is not parsed then, since that would take long in the event loop. */
 typedef struct {
     const char          *name;
     ngx_realtime_param_e type;

@@ -5,6 +5,7 @@
 #include "ngx_realtime_hub.h"
 #include "ngx_realtime_limits.h"
 #include "ngx_realtime_metrics.h"
+#include "ngx_realtime_missed.h"
 #include "ngx_realtime_people.h"
 #include "ngx_realtime_polling.h"
 #include "ngx_realtime_presence.h"
@@ -516,6 +517,7 @@ ngx_realtime_session_end(ngx_realtime_session_t *s, ngx_uint_t told)
         }
     }
 
+    ngx_realtime_missed_forget(s);
     ngx_realtime_presence_down(s);
     ngx_realtime_session_meter(s, NGX_REALTIME_TRANSPORT_NONE);
 

@@ -17,6 +17,11 @@
 
 #define NGX_REALTIME_SOCKET_ID_LEN 20
 
+/* whose notifications: its business's (staff), its own */
+#define NGX_REALTIME_SEEN_BUSINESS 0
+#define NGX_REALTIME_SEEN_USER     1
+#define NGX_REALTIME_SEEN          2
+
 typedef struct ngx_realtime_session_s ngx_realtime_session_t;
 typedef struct ngx_realtime_member_s  ngx_realtime_member_t;
 typedef struct ngx_realtime_polling_s ngx_realtime_polling_t;
@@ -101,7 +106,11 @@ struct ngx_realtime_session_s {
     u_char                 socket_id[NGX_REALTIME_SOCKET_ID_LEN];
     ngx_realtime_member_t *members; /* its channels */
     uint32_t               user_hash;
-    uint32_t               waiting; /* subscriptions awaited while entering */
+    uint32_t               waiting;                 /* subscriptions awaited while entering */
+    int64_t                seen[NGX_REALTIME_SEEN]; /* the last notification that it has, plus one,
+                                                     * as it says when it enters; 0: not said */
+    int64_t                seen_number;             /* the same, for the one that it has */
+    struct ngx_realtime_missed_s *missed;           /* see ngx_realtime_missed.c, or NULL */
 
     ngx_queue_t asks; /* events that wait for their turn */
     uint32_t    ask_count;

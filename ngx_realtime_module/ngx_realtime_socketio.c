@@ -1,6 +1,7 @@
 /* Socket.IO protocol 5 for chat clients: one namespace, packets to events and back. */
 
 #include "ngx_realtime_asks.h"
+#include "ngx_realtime_missed.h"
 #include "ngx_realtime_session.h"
 
 #include <rt/rt_sio.h>
@@ -184,6 +185,7 @@ ngx_realtime_socketio_connect(ngx_realtime_session_t *s, rt_sio_packet_t *packet
         token = rt_str_c(s->bearer);
     }
 
+    ngx_realtime_missed_seen(s, json_object_get(packet->data, "lastNotificationSeq"));
     ngx_realtime_asks_enter(s, token);
 }
 

@@ -312,7 +312,8 @@ ngx_realtime_task_finish(ngx_realtime_task_t *task)
 static void
 ngx_realtime_task_log(rt_call_t *call)
 {
-    char text[RT_ERROR_TEXT_MAX * 2];
+    char    text[RT_ERROR_TEXT_MAX * 2];
+    u_char *line, *end, *next;
 
     if (call->status == RT_ERROR || call->status == RT_NO_MEMORY) {
         rt_log_escape(text, sizeof(text), rt_str_c(call->error.text));
@@ -320,9 +321,17 @@ ngx_realtime_task_log(rt_call_t *call)
         ngx_log_error(NGX_LOG_ERR, ngx_realtime_worker->log, 0, "realtime: %s failed: %s",
             call->op->name, text);
 
-    } else if (call->log_line.len != 0) {
-        ngx_log_error(NGX_LOG_INFO, ngx_realtime_worker->log, 0, "%*s", call->log_line.len,
-            call->log_line.data);
+        return;
+    }
+
+    line = (u_char *) call->log_line.data;
+    end = line + call->log_line.len;
+
+    for (/* void */; line < end; line = next + 1) {
+        next = ngx_strlchr(line, end, '\n');
+        next = next ? next : end;
+        ngx_log_error(NGX_LOG_INFO, ngx_realtime_worker->log, 0, "%*s", (size_t) (next - line),
+            line);
     }
 }
 

@@ -11,6 +11,7 @@
 #include "ngx_realtime_hub.h"
 #include "ngx_realtime_limits.h"
 #include "ngx_realtime_metrics.h"
+#include "ngx_realtime_missed.h"
 #include "ngx_realtime_move.h"
 #include "ngx_realtime_people.h"
 #include "ngx_realtime_presence.h"
@@ -95,6 +96,7 @@ ngx_realtime_worker_init(ngx_cycle_t *cycle)
     ngx_realtime_session_init();
     ngx_realtime_people_init();
     ngx_realtime_heal_init();
+    ngx_realtime_missed_init();
     ngx_realtime_relay_init();
     ngx_realtime_move_init();
 

@@ -109,7 +109,7 @@ is_deeply(column($protocol, '## Client → server', qr/:/),
     'docs/protocol.md has the events that clients send');
 
 my %sent;
-for my $file (map { s{^\Q$ROOT\E/}{}r } glob "$ROOT/core/chat/*.c $ROOT/ngx_realtime_module/*.c") {
+for my $file (map { s{^\Q$ROOT\E/}{}r } glob "$ROOT/core/chat/*.c $ROOT/core/notify/*.c $ROOT/ngx_realtime_module/*.c") {
     next if $file =~ /_test\.c$|_events\.c$/;
     $sent{$_} = 1 for text_of($file) =~ /"((?:chat|user|notification|audit):[a-z-]+)"/g;
 }

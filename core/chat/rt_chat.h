@@ -25,6 +25,7 @@ struct rt_core_s {
 #define RT_ROLES_OWNERS   (1u << RT_ROLE_BUSINESS_OWNER | 1u << RT_ROLE_BUSINESS_ADMIN)
 #define RT_ROLES_STAFF    (RT_ROLES_OWNERS | 1u << RT_ROLE_STAFF | 1u << RT_ROLE_SUPER_ADMIN)
 #define RT_ROLES_MEMBERS  (RT_ROLES_CUSTOMER | RT_ROLES_STAFF)
+#define RT_ROLES_SERVICE  (1u << RT_ROLE_SERVICE)
 #define RT_ROLES_HOST     0u /* not for people: the host calls it, without an identity */
 
 /* An operation as its own file tells it. */
@@ -35,6 +36,10 @@ typedef struct {
     /* Runs calls that stand one behind the other in a batch together, each getting its own status;
      * NULL: op.run is called for each. */
     void (*run_many)(rt_core_t *core, rt_call_t **calls, size_t count);
+
+    /* What of a write can be done without the store, before its session begins, so that others do
+     * not wait for it; a failure is the call's. Or NULL. */
+    rt_status_t (*prepare)(rt_core_t *core, rt_call_t *call);
 } rt_op_entry_t;
 
 /* One table per subject, ended by an entry without a name; rt_op.c lists them. */
@@ -46,6 +51,10 @@ extern const rt_op_entry_t rt_message_send_ops[];
 extern const rt_op_entry_t rt_message_list_ops[];
 extern const rt_op_entry_t rt_message_heal_ops[];
 extern const rt_op_entry_t rt_message_read_ops[];
+extern const rt_op_entry_t rt_notify_ingest_ops[];
+extern const rt_op_entry_t rt_notify_list_ops[];
+extern const rt_op_entry_t rt_notify_read_ops[];
+extern const rt_op_entry_t rt_notify_heal_ops[];
 
 
 /* Sets the text that the caller reads; gives the status, to be returned. */

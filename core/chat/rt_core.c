@@ -364,6 +364,10 @@ rt_core_run_batch(rt_core_t *core, rt_call_t **calls, size_t count)
     for (i = 0; i < count; i++) {
         status = rt_core_admit(calls[i]);
 
+        if (status == RT_OK && rt_core_entry(calls[i])->prepare != NULL) {
+            status = rt_core_entry(calls[i])->prepare(core, calls[i]);
+        }
+
         if (status == RT_OK) {
             runs[admitted++] = calls[i];
         } else {

@@ -14,6 +14,10 @@ static const rt_op_entry_t *const rt_op_tables[] = {
     rt_message_list_ops,
     rt_message_heal_ops,
     rt_message_read_ops,
+    rt_notify_ingest_ops,
+    rt_notify_list_ops,
+    rt_notify_read_ops,
+    rt_notify_heal_ops,
 };
 
 

@@ -35,6 +35,13 @@ rt_schema_printable(rt_str_t s)
 }
 
 
+int
+rt_schema_is_id(rt_str_t s)
+{
+    return s.len != 0 && rt_schema_printable(s) && rt_utf8_length(s) <= RT_ID_CHARACTERS_MAX;
+}
+
+
 static rt_status_t
 rt_schema_string(const rt_field_t *field, const json_t *value, rt_str_t *out, rt_error_t *error)
 {
@@ -157,7 +164,7 @@ rt_schema_strings(const rt_field_t *field, json_t *value, json_t **out, rt_error
 
 
 /* Keys as MongoDB's operators have no place in what is stored. Nesting is bounded by the parser. */
-static int
+int
 rt_schema_has_operator(const json_t *value)
 {
     size_t      i;

@@ -45,4 +45,10 @@ typedef struct {
 rt_status_t rt_schema_read(const rt_field_t *fields, const json_t *request, void *out,
     rt_error_t *error);
 
+/* 1: it may be somebody's id: 1…128 printable characters. s is valid UTF-8. */
+int rt_schema_is_id(rt_str_t s);
+
+/* 1: some key, at any depth, begins with '$', as MongoDB's operators do. */
+int rt_schema_has_operator(const json_t *value);
+
 #endif

@@ -18,6 +18,8 @@
 
 #include <rt/rt_base.h>
 
+#include "store/rt_store_notify.h"
+
 
 typedef struct rt_store_s         rt_store_t;
 typedef struct rt_store_session_s rt_store_session_t;
@@ -275,6 +277,8 @@ typedef struct {
 
     rt_status_t (
         *messages_read)(rt_store_session_t *session, rt_arena_t *arena, rt_message_reads_t *reads);
+
+    const rt_store_notify_ops_t *notify; /* notifications and audit logs: rt_store_notify.h */
 } rt_store_ops_t;
 
 /* Every implementation's store and session begin with these. */

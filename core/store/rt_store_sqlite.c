@@ -295,4 +295,5 @@ const rt_store_ops_t rt_store_sqlite = {
     .messages_after = rt_sqlite_messages_after,
     .messages_count = rt_sqlite_messages_count,
     .messages_read = rt_sqlite_messages_read,
+    .notify = &rt_store_sqlite_notify,
 };

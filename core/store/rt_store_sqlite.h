@@ -32,6 +32,19 @@ typedef enum {
     RT_SQL_READS_LIST_INDEXED,
     RT_SQL_READS_MARK,
     RT_SQL_ROOM_READ,
+    RT_SQL_NOTIFY_STREAM,
+    RT_SQL_NOTIFY_STREAM_ADD,
+    RT_SQL_NOTIFY_STREAM_SEQ,
+    RT_SQL_NOTIFY_ADD,
+    RT_SQL_NOTIFY_FIND,
+    RT_SQL_NOTIFY_AFTER,
+    RT_SQL_NOTIFY_READ_FIND,
+    RT_SQL_NOTIFY_READ_MARK,
+    RT_SQL_NOTIFY_READ_ALL,
+    RT_SQL_NOTIFY_UNREAD,
+    RT_SQL_NOTIFY_UNREAD_IDS,
+    RT_SQL_NOTIFY_SWEEP,
+    RT_SQL_NOTIFY_AUDIT,
     RT_SQL_COUNT
 } rt_sql_t;
 
@@ -91,7 +104,7 @@ rt_status_t rt_sqlite_checkpoint_start(rt_sqlite_store_t *store, rt_error_t *err
 void        rt_sqlite_checkpoint_stop(rt_sqlite_store_t *store); /* waits for it */
 
 /* The version of the tables that this code writes. */
-#define RT_SQLITE_SCHEMA 2
+#define RT_SQLITE_SCHEMA 3
 
 /* The cached statement, reset and without bindings; NULL when it can't be prepared (then the
  * session is spoiled, rt_sqlite_failed says what to return). */
@@ -139,6 +152,21 @@ rt_status_t rt_sqlite_messages_count(rt_store_session_t *session, const rt_room_
     int64_t *out);
 rt_status_t rt_sqlite_messages_read(rt_store_session_t *session, rt_arena_t *arena,
     rt_message_reads_t *reads);
+
+/* Notifications too (rt_store_sqlite_notify.c). */
+#define RT_SQLITE_NOTIFY_COLUMNS "id, business_id, seq, type, sub_type, is_read, read_at, doc, key"
+
+/* Reads the current row. RT_NO_MEMORY. */
+rt_status_t rt_sqlite_notify_row(rt_sqlite_t *db, sqlite3_stmt *statement, rt_arena_t *arena,
+    rt_notify_row_t *out);
+
+/* *key is 0 when there is no stream of that name. */
+rt_status_t rt_sqlite_stream_get(rt_sqlite_t *db, rt_str_t name, int64_t *key, int64_t *seq);
+
+rt_status_t rt_sqlite_notify_list(rt_store_session_t *session, rt_arena_t *arena,
+    const rt_notify_query_t *query, rt_notify_list_t *out);
+rt_status_t rt_sqlite_notify_read(rt_store_session_t *session, rt_arena_t *arena,
+    rt_notify_reads_t *reads);
 
 /* Rooms are read in the order of these columns, everywhere (rt_store_sqlite_rooms.c). */
 #define RT_SQLITE_ROOM_COLUMNS                                                                     \

@@ -74,9 +74,47 @@ static const char rt_sqlite_schema_2[] =
     "  AND room IN (SELECT key FROM rooms WHERE type <> 0);"
     "CREATE INDEX messages_unread ON messages (room, seq) WHERE is_read = 2;";
 
+/* Keys of notifications grow with their time, and within a stream with seq: they are listed and
+ * swept by them. */
+static const char rt_sqlite_schema_notify[] =
+    "CREATE TABLE notify_streams ("
+    "  key INTEGER PRIMARY KEY,"
+    "  name TEXT NOT NULL UNIQUE,"
+    "  seq INTEGER NOT NULL) STRICT;"
+
+    "CREATE TABLE notifications ("
+    "  key INTEGER PRIMARY KEY,"
+    "  stream INTEGER NOT NULL,"
+    "  seq INTEGER NOT NULL,"
+    "  id TEXT NOT NULL,"
+    "  business_id TEXT NOT NULL,"
+    "  event_key TEXT,"
+    "  type INTEGER NOT NULL,"
+    "  sub_type TEXT,"
+    "  is_read INTEGER NOT NULL,"
+    "  read_at INTEGER NOT NULL,"
+    "  created_at INTEGER NOT NULL,"
+    "  doc TEXT NOT NULL) STRICT;"
+
+    "CREATE UNIQUE INDEX notifications_seq ON notifications (stream, seq);"
+    "CREATE UNIQUE INDEX notifications_id ON notifications (id);"
+    "CREATE UNIQUE INDEX notifications_event ON notifications (business_id, event_key)"
+    "  WHERE event_key IS NOT NULL;"
+    "CREATE INDEX notifications_unread ON notifications (stream, key) WHERE is_read = 0;"
+
+    "CREATE TABLE auditlogs ("
+    "  key INTEGER PRIMARY KEY,"
+    "  id TEXT NOT NULL UNIQUE,"
+    "  business_id TEXT NOT NULL,"
+    "  created_at INTEGER NOT NULL,"
+    "  doc TEXT NOT NULL) STRICT;"
+
+    "CREATE INDEX auditlogs_business ON auditlogs (business_id, created_at);";
+
 static const char *const rt_sqlite_schema[RT_SQLITE_SCHEMA] = {
     rt_sqlite_schema_1,
     rt_sqlite_schema_2,
+    rt_sqlite_schema_notify,
 };
 
 

@@ -65,4 +65,31 @@ const char *const rt_sqlite_sql[RT_SQL_COUNT] = {
     [RT_SQL_ROOM_READ] = "UPDATE rooms SET unread_count = ?2, updated_at = ?3, "
                          "read_customer = max(read_customer, ?4), "
                          "read_others = max(read_others, ?5) WHERE key = ?1",
+
+    [RT_SQL_NOTIFY_STREAM] = "SELECT key, seq FROM notify_streams WHERE name = ?1",
+    [RT_SQL_NOTIFY_STREAM_ADD] = "INSERT INTO notify_streams (name, seq) VALUES (?1, 0)",
+    [RT_SQL_NOTIFY_STREAM_SEQ] = "UPDATE notify_streams SET seq = ?2 WHERE key = ?1",
+    [RT_SQL_NOTIFY_ADD] =
+        "INSERT INTO notifications (stream, seq, id, business_id, event_key, type, sub_type, "
+        "is_read, read_at, created_at, doc) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, ?8, ?9)",
+    [RT_SQL_NOTIFY_FIND] = "SELECT " RT_SQLITE_NOTIFY_COLUMNS " FROM notifications "
+                           "WHERE business_id = ?1 AND event_key = ?2",
+    [RT_SQL_NOTIFY_AFTER] = "SELECT " RT_SQLITE_NOTIFY_COLUMNS " FROM notifications "
+                            "WHERE stream = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3",
+    [RT_SQL_NOTIFY_READ_FIND] =
+        "SELECT key FROM notifications WHERE id = ?2 AND stream = ?1 AND is_read = 0 "
+        "AND (?3 IS NULL OR business_id = ?3)",
+    [RT_SQL_NOTIFY_READ_MARK] = "UPDATE notifications SET is_read = 1, read_at = ?2 WHERE key = ?1",
+    [RT_SQL_NOTIFY_READ_ALL] =
+        "UPDATE notifications SET is_read = 1, read_at = ?2 WHERE stream = ?1 AND is_read = 0 "
+        "AND (?3 IS NULL OR business_id = ?3)",
+    [RT_SQL_NOTIFY_UNREAD] = "SELECT count(*) FROM notifications WHERE stream = ?1 "
+                             "AND is_read = 0 AND (?2 IS NULL OR business_id = ?2)",
+    [RT_SQL_NOTIFY_UNREAD_IDS] = "SELECT id FROM notifications WHERE stream = ?1 AND is_read = 0 "
+                                 "AND (?2 IS NULL OR business_id = ?2) ORDER BY key DESC LIMIT ?3",
+    [RT_SQL_NOTIFY_SWEEP] =
+        "DELETE FROM notifications WHERE key IN (SELECT key FROM notifications ORDER BY key "
+        "LIMIT ?2) AND created_at < ?1",
+    [RT_SQL_NOTIFY_AUDIT] = "INSERT OR IGNORE INTO auditlogs (id, business_id, created_at, doc) "
+                            "VALUES (?1, ?2, ?3, ?4)",
 };

@@ -10,6 +10,10 @@
 
 #include "store/rt_store_suite.h"
 
+static int suite_audit_logs(void);
+
+#include "store/rt_store_notify_suite.h"
+
 
 static char     dir[64];
 static char     uri[96];
@@ -105,6 +109,27 @@ run_sql(const char *sql)
 }
 
 
+static int
+suite_audit_logs(void)
+{
+    int           count;
+    char          path[96];
+    sqlite3      *db;
+    sqlite3_stmt *statement;
+
+    snprintf(path, sizeof(path), "%s/chat.db", dir);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, "SELECT count(*) FROM auditlogs", -1, &statement, NULL),
+        SQLITE_OK);
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    count = sqlite3_column_int(statement, 0);
+    sqlite3_finalize(statement);
+    sqlite3_close(db);
+
+    return count;
+}
+
+
 static void
 test_check(void **state)
 {
@@ -195,6 +220,7 @@ test_older_schema(void **state)
             "CREATE INDEX messages_unread ON messages (room, seq, sender_type) WHERE is_read = 0;"
             "ALTER TABLE rooms DROP COLUMN read_customer;"
             "ALTER TABLE rooms DROP COLUMN read_others;"
+            "DROP TABLE notify_streams; DROP TABLE notifications; DROP TABLE auditlogs;"
             "PRAGMA user_version = 1");
 
     suite_store = suite_open();
@@ -400,6 +426,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         SUITE_TESTS,
+        SUITE_NOTIFY_TESTS,
         cmocka_unit_test(test_check),
         cmocka_unit_test_setup_teardown(test_open_fails, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(test_private_file, setup, teardown),

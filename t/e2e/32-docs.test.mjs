@@ -95,6 +95,15 @@ describe('docs/clients.md runs', () => {
         assert.match(output, /"content":"Hello"/);
     });
 
+    it('curl of docs/events.md', { ...LONG, skip: noCurl }, async () => {
+        const [code] = blocks('runs', 'sh', 'docs/events.md');
+        const sam = await connect(server, staff({ business: 'salon' }));
+        const { code: status, output } = await run('sh', ['-euc', here(code)], { JWT_SECRET: SECRET });
+        assert.equal(status, 0, output);
+        assert.match(output, /"success":true/);
+        assert.equal((await sam.next('booking.created')).message, 'New booking from Zoe');
+    });
+
     it('the page of README.md', LONG, async () => {
         const [, code] = /```js\nimport .*?\n([^]*?)\n```/.exec(read('README.md'));
         const lines = [];

@@ -49,6 +49,15 @@ typedef struct {
  *                  "rooms":[{"roomId":…,"lastSeq":…,"more":…},…]} in the order of the request:
  *                  lastSeq is of the newest message that the store has (0: the room is gone, or
  *                  empty), more is true when some of the room's are not among the emits
+ *   event.ingest   {body,idempotencyKey?}: body is the JSON text of an event, or of an array of up
+ *                  to 1,000, see docs/events.md
+ *   notification.list  {unread,type,page,limit,businessId}
+ *   notification.read  {notificationIds?,businessId?}
+ *   notification.heal  {streams:[{stream,afterSeq?},…],limit?}, at most 256: not for clients; makes
+ *                  the emits of the streams' notifications with a higher seq, oldest first, at most
+ *                  500 (limit) in all; none where afterSeq is absent. A stream is named as its
+ *                  channel. Its reply: {"success":true,"streams":[{"stream":…,"lastSeq":…,
+ *                  "more":…},…]}, as message.heal's
  * The door decides the answer's shape where the contract has two. */
 const rt_op_t *rt_op_find(const char *name);
 
@@ -64,6 +73,9 @@ struct rt_emit_s {
     rt_str_t   except_user;   /* user whose sockets are all left out, or empty */
     rt_str_t   business_id;   /* whose tokens name another business are left out (the same user id
                                * may be somebody else there), or empty */
+    rt_str_t   also_event;    /* a second event in the same place of the order, told right after the
+                               * first, or empty */
+    rt_str_t   also_data;     /* its argument; empty: the first one's */
 };
 
 
@@ -93,9 +105,11 @@ struct rt_call_s {
                               * from there when the store answers again, so that the room hears of
                               * it if it was */
     int64_t     total;       /* lists: all that match, for X-Total-Count; else -1 */
-    rt_str_t    log_line;    /* a line for the info log when it succeeded, or empty */
+    rt_str_t    log_line;    /* lines for the info log when it succeeded, parted by line feeds, or
+                              * empty */
 
     struct rt_store_session_s *session; /* private: what the operation works in */
+    void                      *state;   /* private: what it prepared; lives in the arena */
 };
 
 /* A call with an arena of its own. identity gets one more reference; request is stolen, also on
