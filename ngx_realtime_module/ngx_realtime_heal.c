@@ -201,7 +201,7 @@ ngx_realtime_heal_timer_handler(ngx_event_t *ev)
 
         if (ch->order.next != ch->heal->hole) {
             /* and this one is another, which is as young as that one was */
-            ngx_realtime_heal_room(ch, NGX_REALTIME_HEAL_HOLE, NGX_REALTIME_HEAL_HOLE_MS);
+            ngx_realtime_heal_channel(ch, NGX_REALTIME_HEAL_HOLE, NGX_REALTIME_HEAL_HOLE_MS);
             return;
         }
 
