@@ -103,10 +103,6 @@ rt_notification_heal(rt_core_t *core, rt_call_t *call)
 
     (void) core;
 
-    if (rt_notify_store(call) == NULL) {
-        return rt_call_fail(call, RT_UNAVAILABLE, "This store keeps no notifications yet");
-    }
-
     streams = NULL;
     status = rt_notify_heal_read(call, &streams, &count, &limit);
     if (status != RT_OK || streams == NULL) {

@@ -156,9 +156,9 @@ rt_notify_audit_log(rt_call_t *call, const json_t *payload, const rt_notificatio
         : json_object();
 
     rt_time_format(time, item->created_at_ms);
-    failed = rt_json_set_str(log, "_id", item->id) != 0
-        || rt_json_set_str(log, "businessId", item->business_id) != 0
-        || rt_json_set_str(log, "notificationId", item->id) != 0
+    json_object_del(log, "_id");
+    json_object_del(log, "notificationId");
+    failed = rt_json_set_str(log, "businessId", item->business_id) != 0
         || rt_json_set_str(log, "createdAt", (rt_str_t){time, RT_TIME_LEN}) != 0
         || (json_object_get(log, "timestamp") == NULL
             && rt_json_set_str(log, "timestamp", (rt_str_t){time, RT_TIME_LEN}) != 0);
@@ -305,9 +305,7 @@ rt_ingest_prepare(rt_core_t *core, rt_call_t *call)
     rt_ingest_t *ingest;
     rt_status_t  status;
 
-    if (core->store->ops->notify == NULL) {
-        return rt_call_fail(call, RT_UNAVAILABLE, "This store keeps no notifications yet");
-    }
+    (void) core;
 
     events = NULL;
     ingest = rt_arena_calloc(call->arena, sizeof(rt_ingest_t));

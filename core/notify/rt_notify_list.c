@@ -40,9 +40,6 @@ rt_notify_view(rt_call_t *call, rt_str_t business, rt_notify_view_t *view)
 
     memset(view, 0, sizeof(rt_notify_view_t));
 
-    if (rt_notify_store(call) == NULL) {
-        return rt_call_fail(call, RT_UNAVAILABLE, "This store keeps no notifications yet");
-    }
 
     status = rt_call_business(call, business, &view->business_id);
     if (status != RT_OK) {

@@ -337,4 +337,5 @@ const rt_store_ops_t rt_store_mongo = {
     .messages_after = rt_mongo_messages_after,
     .messages_count = rt_mongo_messages_count,
     .messages_read = rt_mongo_messages_read,
+    .notify = &rt_store_mongo_notify,
 };

@@ -6,6 +6,7 @@
 #ifndef RT_STORE_MONGO_H
 #define RT_STORE_MONGO_H
 
+#include <jansson.h>
 #include <mongoc/mongoc.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -150,6 +151,9 @@ void rt_mongo_put_any(bson_t *document, const char *name, const rt_str_t *ids, s
  * NULL, of members that hold ids. RT_ERROR: it is not JSON. RT_NO_MEMORY. */
 rt_status_t rt_mongo_put_json(bson_t *document, const char *name, rt_str_t json,
     const char *const *ids);
+
+/* A JSON value, nested as rt_json_parse allows. Not 0: it could not be appended. */
+int rt_mongo_put_value(bson_t *document, const char *name, const json_t *value);
 
 typedef enum {
     RT_MONGO_TEXT, /* rt_str_t: also of ObjectIds, dates and numbers */

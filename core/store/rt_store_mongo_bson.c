@@ -208,6 +208,13 @@ rt_mongo_append_json(bson_t *document, const char *name, const json_t *value,
 }
 
 
+int
+rt_mongo_put_value(bson_t *document, const char *name, const json_t *value)
+{
+    return rt_mongo_append_json(document, name, value, NULL);
+}
+
+
 rt_status_t
 rt_mongo_put_json(bson_t *document, const char *name, rt_str_t json, const char *const *ids)
 {

@@ -40,6 +40,15 @@ static const rt_mongo_index_t rt_mongo_indexes[] = {
     {"chatrooms", "{\"businessId\":1}", "businessId_1_unread", "{\"unreadCount\":{\"$gt\":0}}", 0},
     {"chatrooms", "{\"metadata.userId\":1}", "metadata.userId_1_known",
         "{\"metadata.userId\":{\"$exists\":true}}", 0},
+    /* one notification at each place of a stream; an event that is raised again */
+    {"notifications", "{\"stream\":1,\"seq\":1}", "stream_1_seq_1", NULL, 1},
+    {"notifications", "{\"businessId\":1,\"eventKey\":1}", "businessId_1_eventKey_1",
+        "{\"eventKey\":{\"$exists\":true}}", 1},
+    /* a list, the newest first; what is unread; what is old */
+    {"notifications", "{\"stream\":1,\"createdAt\":-1,\"_id\":-1}", "stream_1_createdAt_-1__id_-1",
+        NULL, 0},
+    {"notifications", "{\"stream\":1}", "stream_1_unread", "{\"isRead\":false}", 0},
+    {"notifications", "{\"createdAt\":1}", "createdAt_1", NULL, 0},
 };
 
 #define RT_MONGO_INDEXES (sizeof(rt_mongo_indexes) / sizeof(rt_mongo_indexes[0]))
@@ -188,7 +197,7 @@ rt_mongo_index_refused(rt_mongo_store_t *store, const rt_mongo_index_t *index,
     rt_log(&store->log, index->unique ? RT_LOG_ERROR : RT_LOG_WARN,
         "mongodb: the index %s of %s.%s can't be made, %s: %s (%u)", index->key, store->database,
         index->collection,
-        index->unique ? "and nothing is written without it" : "lists of rooms may be slow", text,
+        index->unique ? "and nothing is written without it" : "lists may be slow", text,
         error->code);
 }
 

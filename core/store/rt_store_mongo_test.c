@@ -4,6 +4,21 @@
 #include "store/rt_store_mongo_testing.h"
 #include "store/rt_store_suite.h"
 
+static int suite_audit_logs(void);
+
+#include "store/rt_store_notify_suite.h"
+
+
+static int
+suite_audit_logs(void)
+{
+    assert_true(command_has("{\"find\":\"auditlogs\"}", "\"entityId\" : 7"));
+    assert_true(command_has("{\"find\":\"auditlogs\"}", "\"createdAt\" : { \"$date\""));
+    assert_true(command_has("{\"find\":\"auditlogs\"}", "\"notificationId\" : { \"$oid\""));
+
+    return command_has("{\"count\":\"auditlogs\"}", "\"n\" : 1,") ? 1 : 0;
+}
+
 
 static int
 start_standalone(void **state)
@@ -493,6 +508,7 @@ main(void)
 
     const struct CMUnitTest tests[] = {
         SUITE_TESTS,
+        SUITE_NOTIFY_TESTS,
         cmocka_unit_test(test_check),
         cmocka_unit_test_setup_teardown(test_original_room, setup_original, teardown),
         cmocka_unit_test_setup_teardown(test_original_open, setup_original, teardown),
@@ -507,6 +523,7 @@ main(void)
 
     const struct CMUnitTest standalone[] = {
         SUITE_TESTS,
+        SUITE_NOTIFY_TESTS,
         cmocka_unit_test_setup_teardown(test_original_room, setup_original, teardown),
     };
 

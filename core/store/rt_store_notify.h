@@ -41,8 +41,8 @@ typedef struct {
     rt_str_t         priority; /* "medium" */
     rt_str_t         data;     /* JSON object text */
     rt_str_t         key;      /* what may be stored only once in its business, or empty */
-    rt_str_t         audit;    /* JSON object text: also an audit log of the same id, or empty. One
-                                * that is there already stays as it is */
+    rt_str_t         audit; /* JSON object text without _id: also an audit log, of the same id, or
+                                * empty. One that is there already stays as it is */
     int64_t          created_at_ms;
 
     rt_arena_t *arena;  /* where text goes */
