@@ -42,10 +42,29 @@ int rt_notify_put_value(rt_buf_t *buf, const json_t *value);
 /* audit:log's argument out of an audit event's payload, appended. */
 void rt_notify_put_audit(rt_buf_t *buf, const json_t *payload, int64_t time_ms);
 
-/* The document for auditlogs, as JSON text in the arena: what the service gave, with our names
- * beside it. {NULL, 0} without memory. */
-rt_str_t rt_notify_audit_log(rt_call_t *call, const json_t *payload, const rt_notification_t *item);
 
+/* The notifications that a call stores; its `state`. */
+typedef struct {
+    rt_notification_t **items;
+    size_t              count; /* of those that are filled in */
+} rt_notify_batch_t;
+
+/* An empty one with places for `size`, as the call's state. NULL without memory. */
+rt_notify_batch_t *rt_notify_batch(rt_call_t *call, size_t size);
+
+/* Makes a notification of an event, whose members are taken out of it. key: what the event is known
+ * by when it names no id itself, or empty. RT_INVALID, RT_NOT_FOUND (of another business than the
+ * caller's) with call->error; RT_NO_MEMORY; RT_ERROR. */
+rt_status_t rt_notify_read(rt_call_t *call, json_t *event, rt_str_t key, rt_notification_t *item);
+
+/* The emits and the log's lines of what was stored. */
+rt_status_t rt_notify_tell(rt_call_t *call, rt_notification_t *const *items, size_t count);
+
+/* What a call does once its batch is stored. */
+typedef rt_status_t (*rt_notify_told_pt)(rt_call_t *call, const rt_notify_batch_t *batch);
+
+/* Stores the batches of several calls together, and sets each call's status. */
+void rt_notify_store_many(rt_call_t **calls, size_t count, rt_notify_told_pt told);
 
 /* notification:new and the event of its own, in one place of the stream's order. text is in the
  * call's arena. */

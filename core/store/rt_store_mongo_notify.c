@@ -228,6 +228,9 @@ rt_mongo_notes_found(void *data, const bson_t *document)
     note->noted = RT_NOTED_REPEATED;
     note->found = 1;
     note->item->id = rt_arena_str(note->item->arena, found.row.id);
+    note->item->stream = rt_arena_str(note->item->arena, found.stream);
+    note->item->sub_type = rt_arena_str(note->item->arena, found.row.sub_type);
+    note->item->type = found.row.type;
     note->item->text = rt_arena_str(note->item->arena, found.row.text);
     note->item->seq = found.row.seq;
 
@@ -237,7 +240,10 @@ rt_mongo_notes_found(void *data, const bson_t *document)
         note->stream->raise = found.row.seq; /* who stored it did not come to count it */
     }
 
-    return note->item->id.data && note->item->text.data ? RT_OK : RT_NO_MEMORY;
+    return note->item->id.data && note->item->text.data && note->item->stream.data
+            && note->item->sub_type.data
+        ? RT_OK
+        : RT_NO_MEMORY;
 }
 
 
@@ -710,6 +716,9 @@ rt_mongo_note_settle(rt_mongo_notes_t *notes, rt_mongo_note_t *note)
 
     if (note->first != NULL) { /* settled before: it stands further in front */
         item->id = note->first->id;
+        item->stream = note->first->stream;
+        item->type = note->first->type;
+        item->sub_type = note->first->sub_type;
         item->seq = note->first->seq;
         item->text = note->first->text;
         return note->first->status == RT_OK ? RT_CONFLICT : note->first->status;

@@ -201,6 +201,14 @@ suite_test_notify_key(void **state)
     assert_true(rt_str_eq(a.id, b.id));
     assert_int_equal(b.seq, 1);
 
+    /* whomever it is for now: it is told where it was */
+    notify_add_one(&b, "user:u1", "b1", "k1");
+    assert_int_equal(b.status, RT_CONFLICT);
+    assert_true(rt_str_eq(b.stream, rt_str("business:b1")));
+    assert_int_equal(b.seq, 1);
+    notify_after(&after, "user:u1", -1, 10);
+    assert_int_equal(after.last_seq, 0);
+
     notify_add_one(&other, "business:b2", "b2", "k1");
     assert_int_equal(other.status, RT_OK);
 

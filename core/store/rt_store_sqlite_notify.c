@@ -183,7 +183,7 @@ rt_sqlite_notify_row(rt_sqlite_t *db, sqlite3_stmt *statement, rt_arena_t *arena
 static rt_status_t
 rt_sqlite_notify_repeated(rt_sqlite_t *db, rt_notification_t *item)
 {
-    int             code;
+    int             code, failed;
     rt_status_t     status;
     sqlite3_stmt   *statement;
     rt_notify_row_t row;
@@ -206,11 +206,19 @@ rt_sqlite_notify_repeated(rt_sqlite_t *db, rt_notification_t *item)
         return rt_sqlite_failed(db, code);
     }
 
+    failed = 0;
     status = rt_sqlite_notify_row(db, statement, item->arena, &row);
+    item->stream = rt_sqlite_text(statement, 9, item->arena, &failed);
     sqlite3_reset(statement);
+
+    if (status == RT_OK && failed) {
+        return RT_NO_MEMORY;
+    }
 
     if (status == RT_OK) {
         item->status = RT_CONFLICT;
+        item->type = row.type;
+        item->sub_type = row.sub_type;
         item->id = row.id;
         item->seq = row.seq;
         item->text = row.text;

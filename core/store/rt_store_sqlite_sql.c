@@ -72,8 +72,9 @@ const char *const rt_sqlite_sql[RT_SQL_COUNT] = {
     [RT_SQL_NOTIFY_ADD] =
         "INSERT INTO notifications (stream, seq, id, business_id, event_key, type, sub_type, "
         "is_read, read_at, created_at, doc) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, ?8, ?9)",
-    [RT_SQL_NOTIFY_FIND] = "SELECT " RT_SQLITE_NOTIFY_COLUMNS " FROM notifications "
-                           "WHERE business_id = ?1 AND event_key = ?2",
+    [RT_SQL_NOTIFY_FIND] =
+        "SELECT " RT_SQLITE_NOTIFY_COLUMNS ", (SELECT name FROM notify_streams s WHERE s.key = "
+        "n.stream) FROM notifications n WHERE business_id = ?1 AND event_key = ?2",
     [RT_SQL_NOTIFY_AFTER] = "SELECT " RT_SQLITE_NOTIFY_COLUMNS " FROM notifications "
                             "WHERE stream = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3",
     [RT_SQL_NOTIFY_READ_FIND] =

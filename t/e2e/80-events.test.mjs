@@ -183,6 +183,20 @@ describe('events over HTTP, 3 workers', () => {
         }
     });
 
+    it('an event that is raised again for somebody else stays where it was', LONG, async () => {
+        const b = business();
+        const anna = await connect(server, customer({ business: b }));
+        const sam = await connect(server, staff({ business: b }));
+        const event = { event: 'appointment.reminder', businessId: b, id: 'once' };
+        const first = await post(server, { ...event, userId: anna.who.id });
+        await anna.next('appointment.reminder');
+        assert.deepEqual(await post(server, event, { status: 200 }), first);
+        await post(server, { event: 'client.created', businessId: b });
+        assert.equal((await sam.next('notification:new')).type, 'client');
+        assert.equal(sam.all('appointment.reminder').length, 0);
+        assert.equal(anna.all('notification:new').length, 1);
+    });
+
     it('customers and other businesses hear nothing', LONG, async () => {
         const b = business();
         const anna = customer({ business: b });
