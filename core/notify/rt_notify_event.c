@@ -109,8 +109,8 @@ rt_event_key(rt_call_t *call, const json_t *event, rt_str_t otherwise, rt_notifi
 }
 
 
-/* The document for auditlogs, as JSON text in the arena: what the service gave, with our names beside
- * it. {NULL, 0} without memory. */
+/* The document for auditlogs, as JSON text in the arena: what the service gave, with our names
+ * beside it. {NULL, 0} without memory. */
 static rt_str_t
 rt_event_audit_log(rt_call_t *call, const json_t *payload, const rt_notification_t *item)
 {

@@ -47,8 +47,9 @@ typedef struct {
 
     rt_arena_t *arena;  /* where text goes */
     rt_status_t status; /* RT_OK: stored. RT_CONFLICT: the key was there; what follows, id, stream,
-                         * type and sub_type are then the first one's. RT_UNAVAILABLE &c. where the store is not atomic:
-                         * it may be stored or not, and may be tried again with the same key */
+                         * type and sub_type are then the first one's. RT_UNAVAILABLE &c. where the
+                         * store is not atomic: it may be stored or not, and may be tried again with
+                         * the same key */
     int64_t     seq;    /* its place in the stream */
     rt_str_t    text;   /* the whole document as JSON */
 } rt_notification_t;
