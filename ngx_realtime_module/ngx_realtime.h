@@ -37,6 +37,7 @@ typedef struct {
     struct ngx_realtime_redis_conf_s *redis; /* NULL: one host, without Redis */
     ngx_str_t                         bus_dir;
     ngx_uint_t                        threads;
+    time_t                            retention; /* of notifications, seconds; 0: for ever */
     ngx_thread_pool_t                *thread_pool;
     ngx_shm_zone_t *zone;         /* connections over all workers, see ngx_realtime_limits.c */
     ngx_shm_zone_t *metrics_zone; /* see ngx_realtime_metrics.c */

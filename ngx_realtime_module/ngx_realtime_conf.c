@@ -301,6 +301,36 @@ ngx_realtime_conf_threads(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+char *
+ngx_realtime_conf_retention(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_realtime_main_conf_t *mcf = conf;
+
+    ngx_int_t  n;
+    ngx_str_t *value;
+
+    if (mcf->retention != NGX_CONF_UNSET) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+        mcf->retention = 0;
+        return NGX_CONF_OK;
+    }
+
+    n = ngx_parse_time(&value[1], 1);
+    if (n == NGX_ERROR || n == 0) {
+        return "takes a time of a second or more, or \"off\"";
+    }
+
+    mcf->retention = n;
+
+    return NGX_CONF_OK;
+}
+
+
 ngx_int_t
 ngx_realtime_conf_env(ngx_conf_t *cf, const char *name, ngx_str_t *value)
 {
@@ -354,6 +384,10 @@ char *
 ngx_realtime_conf_init_main(ngx_conf_t *cf, ngx_realtime_main_conf_t *mcf)
 {
     rt_error_t error;
+
+    if (mcf->retention == NGX_CONF_UNSET) {
+        mcf->retention = 90 * 24 * 3600;
+    }
 
     if (mcf->threads == NGX_CONF_UNSET_UINT) {
         mcf->threads = 8;

@@ -74,6 +74,9 @@ static ngx_command_t ngx_realtime_commands[] = {
     {ngx_string("realtime_threads"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, ngx_realtime_conf_threads,
         NGX_REALTIME_MAIN(threads), NULL},
 
+    {ngx_string("realtime_notification_retention"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1,
+        ngx_realtime_conf_retention, NGX_REALTIME_MAIN(retention), NULL},
+
     {ngx_string("realtime_jwt_secret"), NGX_REALTIME_ANY_CONF | NGX_CONF_TAKE1,
         ngx_realtime_conf_secret, NGX_REALTIME_LOC(jwt_secret), NULL},
 
@@ -172,6 +175,7 @@ ngx_realtime_create_main_conf(ngx_conf_t *cf)
     }
 
     mcf->threads = NGX_CONF_UNSET_UINT;
+    mcf->retention = NGX_CONF_UNSET;
 
     return mcf;
 }

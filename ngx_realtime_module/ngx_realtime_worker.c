@@ -17,6 +17,7 @@
 #include "ngx_realtime_presence.h"
 #include "ngx_realtime_relay.h"
 #include "ngx_realtime_session.h"
+#include "ngx_realtime_sweep.h"
 #include "ngx_realtime_websocket.h"
 
 #include <rt/rt_text.h>
@@ -131,6 +132,8 @@ ngx_realtime_worker_init(ngx_cycle_t *cycle)
     {
         return NGX_ERROR;
     }
+
+    ngx_realtime_sweep_init();
 
     (void) ngx_realtime_metrics_store_up();
     (void) ngx_realtime_metrics_bus_up();

@@ -163,6 +163,12 @@ for my $value ('0', '-1', 'abc', '100000', '') {
     my $text = "realtime_threads $value;";
     refused($text, qr/(realtime_threads|invalid)/, $text, http => $text);
 }
+for my $value ('0', '-1', 'abc', '', '1d 2x') {
+    my $text = "realtime_notification_retention $value;";
+    refused($text, qr/(realtime_notification_retention|invalid)/, $text, http => $text);
+}
+accepted("realtime_notification_retention $_", http => "realtime_notification_retention $_;")
+    for '1s', '90d', 'off';
 accepted('a store in a directory that is made', store => "realtime_store sqlite:$dir/new/rt.db;");
 {
     my $long = "$dir/" . ('d' x 120);

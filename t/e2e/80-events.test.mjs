@@ -267,6 +267,21 @@ describe('events over HTTP, 3 workers', () => {
     });
 });
 
+describe('retention', () => {
+    const server = useServer({ workers: 2, http: 'realtime_notification_retention 2s;' });
+
+    it('old ones go, and numbers go on', LONG, async () => {
+        const b = business();
+        const sam = await connect(server, staff({ business: b }));
+        await post(server, [1, 2, 3].map(() => ({ event: 'booking.created', businessId: b })));
+        assert.equal((await sam.next('notification:new', (n) => n.seq === 3)).seq, 3);
+        await until('they are gone', async () => (await list(server, sam.who)).total === 0,
+            20000 * SLOW);
+        await post(server, { event: 'client.created', businessId: b });
+        assert.equal((await sam.next('client.created')).seq, 4);
+    });
+});
+
 describe('missed while away, 2 workers', () => {
     const server = useServer({ workers: 2 });
     const away = (who, seq, options) => connect(server, who, { ...options,

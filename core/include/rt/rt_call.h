@@ -58,6 +58,8 @@ typedef struct {
  *                  500 (limit) in all; none where afterSeq is absent. A stream is named as its
  *                  channel. Its reply: {"success":true,"streams":[{"stream":…,"lastSeq":…,
  *                  "more":…},…]}, as message.heal's
+ *   notification.sweep {ageMs}: not for clients; removes some that are older. Its reply:
+ *                  {"success":true,"removed":…,"more":…}
  * The door decides the answer's shape where the contract has two. */
 const rt_op_t *rt_op_find(const char *name);
 
