@@ -108,7 +108,7 @@ rt_notify_emit(rt_call_t *call, rt_str_t stream, const rt_notify_row_t *row)
 {
     rt_emit_t *emit;
 
-    emit = rt_call_emit(call, stream, rt_str_null, rt_str("notification:new"), row->text);
+    emit = rt_call_emit(call, stream, rt_str(""), rt_str("notification:new"), row->text);
     if (emit == NULL) {
         return RT_NO_MEMORY;
     }

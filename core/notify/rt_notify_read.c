@@ -84,7 +84,7 @@ rt_notify_read_emit(rt_call_t *call, const rt_notify_reads_t *reads, int at)
     rt_buf_append_int(&buf, reads->streams[at].unread);
     rt_buf_append_str(&buf, reads->all ? rt_str(",\"all\":true}") : rt_str("}"));
 
-    emit = rt_call_emit(call, reads->view.streams[at], rt_str_null, rt_str("notification:read"),
+    emit = rt_call_emit(call, reads->view.streams[at], rt_str(""), rt_str("notification:read"),
         rt_call_text(call, &buf));
     if (emit == NULL) {
         return RT_NO_MEMORY;
