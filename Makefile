@@ -44,7 +44,7 @@ uses = $(if $(shell grep -lE '$(1)' $(CORE_SRCS) $(CORE_HEADERS)),$(2))
 PACKAGES := jansson libjwt libcrypto \
     $(call uses,<sqlite3\.h>,sqlite3) $(call uses,<mongoc/mongoc\.h>,libmongoc-1.0) \
     $(call uses,<zlib\.h>,zlib) \
-    $(call uses,<unicode/,icu-uc)
+    $(call uses,<unicode/,icu-uc) $(call uses,<curl/curl\.h>,libcurl)
 
 STEMMER := $(call uses,<libstemmer\.h>,-lstemmer)# it has no file for pkg-config
 

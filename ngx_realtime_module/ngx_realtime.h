@@ -36,6 +36,9 @@ typedef struct {
     ngx_str_t                         store; /* "sqlite:PATH" or "mongodb://…" */
     struct ngx_realtime_redis_conf_s *redis; /* NULL: one host, without Redis */
     ngx_str_t                         bus_dir;
+    ngx_flag_t                        webhooks;         /* 0: neither queued nor sent */
+    ngx_flag_t                        webhooks_private; /* 1: private addresses may be called */
+    ngx_str_t                         webhooks_ca;      /* file of certificates, or empty */
     ngx_uint_t                        threads;
     time_t                            retention; /* of notifications, seconds; 0: for ever */
     ngx_thread_pool_t                *thread_pool;

@@ -389,6 +389,10 @@ ngx_realtime_conf_init_main(ngx_conf_t *cf, ngx_realtime_main_conf_t *mcf)
         mcf->retention = 90 * 24 * 3600;
     }
 
+    if (mcf->webhooks == NGX_CONF_UNSET) {
+        mcf->webhooks = 1;
+    }
+
     if (mcf->threads == NGX_CONF_UNSET_UINT) {
         mcf->threads = 8;
     }

@@ -7,6 +7,7 @@
 
 char *ngx_realtime_conf_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_realtime_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_realtime_conf_webhooks(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_realtime_conf_report(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_realtime_conf_threads(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_realtime_conf_retention(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

@@ -11,6 +11,7 @@
 #define STAFF    (ROLE(STAFF) | ROLE(BUSINESS_ADMIN) | ROLE(BUSINESS_OWNER) | ROLE(SUPER_ADMIN))
 #define SERVICE  ROLE(SERVICE)
 #define OWNER    (ROLE(BUSINESS_OWNER) | ROLE(BUSINESS_ADMIN))
+#define MANAGER  (OWNER | ROLE(SUPER_ADMIN))
 #define MEMBER   (CUSTOMER | STAFF) /* of a room: the operation asks which */
 
 
@@ -77,10 +78,21 @@ static const ngx_realtime_param_t  ngx_realtime_query_notifications[] = {
 };
 
 
+static const ngx_realtime_param_t  ngx_realtime_query_deliveries[] = {
+    { "businessId", NGX_REALTIME_PARAM_STRING },
+    { "status", NGX_REALTIME_PARAM_STRING },
+    { "page", NGX_REALTIME_PARAM_INTEGER },
+    { "limit", NGX_REALTIME_PARAM_INTEGER },
+    { NULL, 0 }
+};
+
+
 #define ROOMS    "/api/chat/rooms"
 #define ROOM     "/api/chat/rooms/:roomId"
 #define MESSAGES "/api/chat/rooms/:roomId/messages"
 #define NOTIFY   "/api/notifications"
+#define WEBHOOKS "/api/webhooks"
+#define WEBHOOK  "/api/webhooks/:webhookId"
 
 /* Paths with literal parts stand before those that have a parameter in their place. */
 static const ngx_realtime_route_t  ngx_realtime_routes[] = {
@@ -99,6 +111,16 @@ static const ngx_realtime_route_t  ngx_realtime_routes[] = {
     { NGX_HTTP_POST, "/api/events", SERVICE, "event.ingest", ngx_realtime_query_events, NULL },
     { NGX_HTTP_GET, NOTIFY, MEMBER, "notification.list", ngx_realtime_query_notifications, NULL },
     { NGX_HTTP_PUT, NOTIFY "/read", MEMBER, "notification.read", NULL, NULL },
+    { NGX_HTTP_POST, WEBHOOKS, MANAGER, "webhook.create", NULL, NULL },
+    { NGX_HTTP_GET, WEBHOOKS, MANAGER, "webhook.list", ngx_realtime_query_business, NULL },
+    { NGX_HTTP_GET, WEBHOOK, MANAGER, "webhook.get", ngx_realtime_query_business, NULL },
+    { NGX_HTTP_PUT, WEBHOOK, MANAGER, "webhook.update", NULL, NULL },
+    { NGX_HTTP_DELETE, WEBHOOK, MANAGER, "webhook.delete", ngx_realtime_query_business, NULL },
+    { NGX_HTTP_POST, WEBHOOK "/test", MANAGER, "webhook.test", NULL, NULL },
+    { NGX_HTTP_GET, WEBHOOK "/deliveries", MANAGER, "webhook.deliveries",
+      ngx_realtime_query_deliveries, NULL },
+    { NGX_HTTP_POST, WEBHOOK "/deliveries/:deliveryId/retry", MANAGER, "webhook.retry", NULL,
+      NULL },
     { NGX_HTTP_GET, "/api/realtime/stats", STAFF, NULL, ngx_realtime_query_stats,
       ngx_realtime_stats_rest },
     { 0, NULL, 0, NULL, NULL, NULL }

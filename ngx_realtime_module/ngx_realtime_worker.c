@@ -169,6 +169,9 @@ ngx_realtime_worker_open_store(ngx_realtime_worker_t *worker)
 
     ngx_memzero(&options, sizeof(options));
     options.store_uri = ngx_realtime_str(worker->conf->store);
+    options.webhooks = worker->conf->webhooks;
+    options.webhooks_private = worker->conf->webhooks_private;
+    options.webhooks_ca = ngx_realtime_str(worker->conf->webhooks_ca);
     options.log.write = ngx_realtime_worker_log;
     options.log.data = worker;
     options.log.level = worker->log->log_level >= NGX_LOG_DEBUG ? RT_LOG_DEBUG

@@ -16,8 +16,9 @@
 extern const char *const rt_priority_names[];
 
 struct rt_core_s {
-    rt_store_t *store;
-    rt_log_t    log;
+    rt_store_t           *store;
+    struct rt_webhooks_s *webhooks; /* NULL: they are off */
+    rt_log_t              log;
 };
 
 

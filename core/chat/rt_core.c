@@ -6,6 +6,7 @@
 #include <rt/rt_json.h>
 
 #include "chat/rt_chat.h"
+#include "webhook/rt_webhook.h"
 
 
 rt_status_t
@@ -34,6 +35,14 @@ rt_core_open(rt_core_t **out, const rt_core_options_t *options, rt_error_t *erro
         return status;
     }
 
+    if (options->webhooks) {
+        status = rt_webhooks_create(&core->webhooks, core->store, options, error);
+        if (status != RT_OK) {
+            rt_core_close(core);
+            return status;
+        }
+    }
+
     *out = core;
 
     return RT_OK;
@@ -44,6 +53,7 @@ void
 rt_core_close(rt_core_t *core)
 {
     if (core != NULL) {
+        rt_webhooks_destroy(core->webhooks);
         rt_store_close(core->store);
         free(core);
     }
@@ -140,6 +150,8 @@ rt_core_run(rt_core_t *core, rt_call_t *call)
     rt_status_t           status, ended;
     rt_store_session_t   *session;
     const rt_store_ops_t *ops;
+
+    call->core = core;
 
     if (call->op->kind == RT_OP_WRITE) {
         rt_core_run_batch(core, &call, 1);
@@ -362,6 +374,7 @@ rt_core_run_batch(rt_core_t *core, rt_call_t **calls, size_t count)
     admitted = 0;
 
     for (i = 0; i < count; i++) {
+        calls[i]->core = core;
         status = rt_core_admit(calls[i]);
 
         if (status == RT_OK && rt_core_entry(calls[i])->prepare != NULL) {

@@ -10,6 +10,7 @@
 
 #include "chat/rt_chat.h"
 #include "chat/rt_schema.h"
+#include "webhook/rt_webhook.h"
 
 
 #define RT_MESSAGE_METADATA_BYTES 16384
@@ -255,6 +256,27 @@ rt_send_reply(rt_send_t *send)
 }
 
 
+/* Not all staff may read the rooms between staff: their messages leave the house for nobody. One
+ * that was stored before is queued again where the first call may have died before it was: what is
+ * queued already stays as it is. */
+static rt_status_t
+rt_send_webhook(rt_send_t *send)
+{
+    rt_call_t    *call = send->call;
+    rt_room_t    *room = send->message.room;
+    rt_message_t *message = &send->message;
+
+    if (room->type != RT_ROOM_CUSTOMER_SUPPORT
+        || (message->status == RT_CONFLICT && rt_call_store(call)->atomic))
+    {
+        return RT_OK;
+    }
+
+    return rt_webhook_enqueue(call, room->business_id, RT_WEBHOOK_MESSAGE_CREATED, message->id,
+        message->text);
+}
+
+
 /* A stored message is told once, by the call that stored it; what the list of rooms shows, by the
  * newest of the group. */
 static rt_status_t
@@ -265,7 +287,11 @@ rt_send_answer(rt_send_t *send)
     rt_status_t   status;
     rt_message_t *message = &send->message;
 
-    status = rt_send_reply(send);
+    status = rt_send_webhook(send);
+
+    if (status == RT_OK) {
+        status = rt_send_reply(send);
+    }
 
     if (status != RT_OK || message->status == RT_CONFLICT) {
         return status;

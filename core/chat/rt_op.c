@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "chat/rt_chat.h"
+#include "webhook/rt_webhook.h"
 
 
 static const rt_op_entry_t *const rt_op_tables[] = {
@@ -19,6 +20,7 @@ static const rt_op_entry_t *const rt_op_tables[] = {
     rt_notify_read_ops,
     rt_notify_heal_ops,
     rt_notify_sweep_ops,
+    rt_webhook_ops,
 };
 
 

@@ -7,6 +7,7 @@
 
 #include "chat/rt_chat.h"
 #include "chat/rt_schema.h"
+#include "webhook/rt_webhook.h"
 
 
 #define rt_room_put(buf, literal) rt_buf_append((buf), (literal), sizeof(literal) - 1)
@@ -161,6 +162,25 @@ rt_room_draft_staff(rt_call_t *call, rt_room_type_t type, const rt_room_team_t *
 }
 
 
+static rt_status_t
+rt_room_webhook(rt_call_t *call, const rt_room_t *room)
+{
+    rt_buf_t buf;
+    rt_str_t text;
+
+    memset(&buf, 0, sizeof(rt_buf_t));
+    rt_room_write_json(&buf, room);
+    text = rt_call_text(call, &buf);
+
+    if (text.data == NULL) {
+        return RT_NO_MEMORY;
+    }
+
+    return rt_webhook_enqueue(call, room->business_id, RT_WEBHOOK_CONVERSATION_CREATED, room->id,
+        text);
+}
+
+
 rt_status_t
 rt_room_find_or_make(rt_call_t *call, rt_room_t *draft, rt_room_t **out)
 {
@@ -197,7 +217,9 @@ rt_room_find_or_make(rt_call_t *call, rt_room_t *draft, rt_room_t **out)
         return rt_emit_room_updated(call, draft);
     }
 
-    return rt_emit_new_conversation(call, draft);
+    status = rt_room_webhook(call, draft);
+
+    return status == RT_OK ? rt_emit_new_conversation(call, draft) : status;
 }
 
 

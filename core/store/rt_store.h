@@ -19,6 +19,7 @@
 #include <rt/rt_base.h>
 
 #include "store/rt_store_notify.h"
+#include "store/rt_store_webhook.h"
 
 
 typedef struct rt_store_s         rt_store_t;
@@ -279,6 +280,8 @@ typedef struct {
         *messages_read)(rt_store_session_t *session, rt_arena_t *arena, rt_message_reads_t *reads);
 
     const rt_store_notify_ops_t *notify; /* notifications and audit logs: rt_store_notify.h */
+
+    const rt_store_webhook_ops_t *webhooks; /* rt_store_webhook.h */
 } rt_store_ops_t;
 
 /* Every implementation's store and session begin with these. */

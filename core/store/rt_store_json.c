@@ -11,6 +11,9 @@
 
 const char *const rt_room_type_names[] = {"customer-support", "team-chat", "staff-chat",
     "admin-support", NULL};
+const char *const rt_webhook_event_names[] = {"message.created", "conversation.created",
+    "notification.created", "ping", NULL};
+const char *const rt_delivery_status_names[] = {"pending", "delivered", "failed", NULL};
 const char *const rt_sender_type_names[] = {"customer", "staff", "bot", "system", NULL};
 
 

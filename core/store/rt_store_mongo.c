@@ -338,4 +338,5 @@ const rt_store_ops_t rt_store_mongo = {
     .messages_count = rt_mongo_messages_count,
     .messages_read = rt_mongo_messages_read,
     .notify = &rt_store_mongo_notify,
+    .webhooks = &rt_store_mongo_webhooks,
 };

@@ -49,6 +49,16 @@ static const rt_mongo_index_t rt_mongo_indexes[] = {
         NULL, 0},
     {"notifications", "{\"stream\":1}", "stream_1_unread", "{\"isRead\":false}", 0},
     {"notifications", "{\"createdAt\":1}", "createdAt_1", NULL, 0},
+    /* a delivery is queued once; the webhooks of a business; what is due, what waits, the log, what
+     * is old */
+    {"webhookdeliveries", "{\"webhookId\":1,\"event\":1,\"objectId\":1}",
+        "webhookId_1_event_1_objectId_1", NULL, 1},
+    {"webhooks", "{\"businessId\":1}", "businessId_1", NULL, 0},
+    {"webhookdeliveries", "{\"nextAt\":1}", "nextAt_1_pending", "{\"status\":\"pending\"}", 0},
+    {"webhookdeliveries", "{\"businessId\":1}", "businessId_1_pending",
+        "{\"status\":\"pending\"}", 0},
+    {"webhookdeliveries", "{\"webhookId\":1,\"_id\":-1}", "webhookId_1__id_-1", NULL, 0},
+    {"webhookdeliveries", "{\"createdAt\":1}", "createdAt_1", NULL, 0},
 };
 
 #define RT_MONGO_INDEXES (sizeof(rt_mongo_indexes) / sizeof(rt_mongo_indexes[0]))

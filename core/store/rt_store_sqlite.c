@@ -296,4 +296,5 @@ const rt_store_ops_t rt_store_sqlite = {
     .messages_count = rt_sqlite_messages_count,
     .messages_read = rt_sqlite_messages_read,
     .notify = &rt_store_sqlite_notify,
+    .webhooks = &rt_store_sqlite_webhooks,
 };

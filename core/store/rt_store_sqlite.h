@@ -45,6 +45,21 @@ typedef enum {
     RT_SQL_NOTIFY_UNREAD_IDS,
     RT_SQL_NOTIFY_SWEEP,
     RT_SQL_NOTIFY_AUDIT,
+    RT_SQL_WEBHOOK_ADD,
+    RT_SQL_WEBHOOK_CHANGE,
+    RT_SQL_WEBHOOK_REMOVE,
+    RT_SQL_WEBHOOK_GET,
+    RT_SQL_WEBHOOKS_OF,
+    RT_SQL_WEBHOOKS_ACTIVE,
+    RT_SQL_DELIVERY_ADD,
+    RT_SQL_DELIVERIES_PENDING,
+    RT_SQL_DELIVERY_DUE,
+    RT_SQL_DELIVERY_CLAIM,
+    RT_SQL_DELIVERY_SETTLE,
+    RT_SQL_DELIVERIES_COUNT,
+    RT_SQL_DELIVERIES_LIST,
+    RT_SQL_DELIVERY_RETRY,
+    RT_SQL_DELIVERIES_SWEEP,
     RT_SQL_COUNT
 } rt_sql_t;
 
@@ -104,7 +119,7 @@ rt_status_t rt_sqlite_checkpoint_start(rt_sqlite_store_t *store, rt_error_t *err
 void        rt_sqlite_checkpoint_stop(rt_sqlite_store_t *store); /* waits for it */
 
 /* The version of the tables that this code writes. */
-#define RT_SQLITE_SCHEMA 3
+#define RT_SQLITE_SCHEMA 4
 
 /* The cached statement, reset and without bindings; NULL when it can't be prepared (then the
  * session is spoiled, rt_sqlite_failed says what to return). */

@@ -110,11 +110,48 @@ static const char rt_sqlite_schema_notify[] =
     "  doc TEXT NOT NULL) STRICT;"
 
     "CREATE INDEX auditlogs_business ON auditlogs (business_id, created_at);";
+/* Webhooks: events are bits, status and event numbers of rt_store_webhook.h. Of the deliveries only
+ * the pending ones are looked for by time and by business. */
+static const char rt_sqlite_schema_webhooks[] =
+    "CREATE TABLE webhooks ("
+    "  key INTEGER PRIMARY KEY,"
+    "  id TEXT NOT NULL UNIQUE,"
+    "  business_id TEXT NOT NULL,"
+    "  url TEXT NOT NULL,"
+    "  events INTEGER NOT NULL,"
+    "  secret TEXT NOT NULL,"
+    "  description TEXT,"
+    "  is_active INTEGER NOT NULL,"
+    "  created_at INTEGER NOT NULL,"
+    "  updated_at INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX webhooks_business ON webhooks (business_id);"
+    "CREATE TABLE webhookdeliveries ("
+    "  key INTEGER PRIMARY KEY,"
+    "  id TEXT NOT NULL UNIQUE,"
+    "  webhook_id TEXT NOT NULL,"
+    "  business_id TEXT NOT NULL,"
+    "  event INTEGER NOT NULL,"
+    "  object_id TEXT NOT NULL,"
+    "  payload TEXT NOT NULL,"
+    "  attempts INTEGER NOT NULL,"
+    "  next_at INTEGER NOT NULL,"
+    "  status INTEGER NOT NULL,"
+    "  last_status INTEGER NOT NULL,"
+    "  last_error TEXT,"
+    "  created_at INTEGER NOT NULL,"
+    "  delivered_at INTEGER NOT NULL) STRICT;"
+    "CREATE UNIQUE INDEX webhookdeliveries_object"
+    "  ON webhookdeliveries (webhook_id, event, object_id);"
+    "CREATE INDEX webhookdeliveries_due ON webhookdeliveries (next_at) WHERE status = 0;"
+    "CREATE INDEX webhookdeliveries_pending ON webhookdeliveries (business_id) WHERE status = 0;"
+    "CREATE INDEX webhookdeliveries_log ON webhookdeliveries (webhook_id, key);"
+    "CREATE INDEX webhookdeliveries_done ON webhookdeliveries (created_at) WHERE status <> 0;";
 
 static const char *const rt_sqlite_schema[RT_SQLITE_SCHEMA] = {
     rt_sqlite_schema_1,
     rt_sqlite_schema_2,
     rt_sqlite_schema_notify,
+    rt_sqlite_schema_webhooks,
 };
 
 

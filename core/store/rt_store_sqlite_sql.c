@@ -14,6 +14,13 @@
     "(CASE ?2 WHEN 0 THEN sender_type = 0 WHEN 1 THEN sender_type <> 0 "                           \
     "ELSE sender_id IS NOT ?3 END)"
 
+#define RT_SQLITE_WEBHOOK_COLUMNS                                                                  \
+    "id, business_id, url, events, secret, description, is_active, created_at, updated_at"
+
+#define RT_SQLITE_DELIVERY_COLUMNS                                                                 \
+    "id, webhook_id, business_id, event, object_id, payload, attempts, next_at, status, "          \
+    "last_status, last_error, created_at, delivered_at"
+
 const char *const rt_sqlite_sql[RT_SQL_COUNT] = {
     [RT_SQL_BEGIN_READ] = "BEGIN",
     [RT_SQL_BEGIN_WRITE] = "BEGIN IMMEDIATE",
@@ -93,4 +100,46 @@ const char *const rt_sqlite_sql[RT_SQL_COUNT] = {
         "LIMIT ?2) AND created_at < ?1",
     [RT_SQL_NOTIFY_AUDIT] = "INSERT OR IGNORE INTO auditlogs (id, business_id, created_at, doc) "
                             "VALUES (?1, ?2, ?3, ?4)",
+    [RT_SQL_WEBHOOK_ADD] =
+        "INSERT INTO webhooks (id, url, events, secret, description, is_active, updated_at, "
+        "business_id, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    [RT_SQL_WEBHOOK_CHANGE] = "UPDATE webhooks SET url = ?2, events = ?3, secret = ?4, "
+                              "description = ?5, is_active = ?6, updated_at = ?7 WHERE id = ?1",
+    [RT_SQL_WEBHOOK_REMOVE] = "DELETE FROM webhooks WHERE id = ?1",
+    [RT_SQL_WEBHOOK_GET] = "SELECT " RT_SQLITE_WEBHOOK_COLUMNS
+                           " FROM webhooks WHERE id = ?1 AND (?2 IS NULL OR business_id = ?2)",
+    [RT_SQL_WEBHOOKS_OF] =
+        "SELECT " RT_SQLITE_WEBHOOK_COLUMNS " FROM webhooks WHERE business_id = ?1 ORDER BY key",
+    [RT_SQL_WEBHOOKS_ACTIVE] =
+        "SELECT " RT_SQLITE_WEBHOOK_COLUMNS " FROM webhooks WHERE is_active = 1 ORDER BY key",
+
+    /* one that was deleted meanwhile gets none */
+    [RT_SQL_DELIVERY_ADD] =
+        "INSERT OR IGNORE INTO webhookdeliveries (id, webhook_id, business_id, event, object_id, "
+        "payload, attempts, next_at, status, last_status, created_at, delivered_at) "
+        "SELECT ?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, 0, 0, ?7, 0 WHERE EXISTS "
+        "(SELECT 1 FROM webhooks WHERE id = ?2)",
+    [RT_SQL_DELIVERIES_PENDING] = "SELECT count(*) FROM (SELECT 1 FROM webhookdeliveries "
+                                  "WHERE business_id = ?1 AND status = 0 LIMIT ?2)",
+    [RT_SQL_DELIVERY_DUE] =
+        "SELECT 1 FROM webhookdeliveries WHERE status = 0 AND next_at <= ?1 LIMIT 1",
+    [RT_SQL_DELIVERY_CLAIM] =
+        "UPDATE webhookdeliveries SET next_at = ?2, attempts = attempts + 1 WHERE key IN "
+        "(SELECT key FROM webhookdeliveries WHERE status = 0 AND next_at <= ?1 AND webhook_id "
+        "NOT IN (SELECT value FROM json_each(?4)) ORDER BY next_at, key LIMIT ?3) "
+        "RETURNING " RT_SQLITE_DELIVERY_COLUMNS,
+    [RT_SQL_DELIVERY_SETTLE] =
+        "UPDATE webhookdeliveries SET attempts = ?3, next_at = ?4, status = ?5, last_status = ?6, "
+        "last_error = ?7, delivered_at = ?8 WHERE id = ?1 AND status = 0 AND attempts = ?2",
+    [RT_SQL_DELIVERIES_COUNT] = "SELECT count(*) FROM webhookdeliveries WHERE webhook_id = ?1 "
+                                "AND (?2 = -1 OR status = ?2)",
+    [RT_SQL_DELIVERIES_LIST] =
+        "SELECT " RT_SQLITE_DELIVERY_COLUMNS " FROM webhookdeliveries WHERE webhook_id = ?1 "
+        "AND (?2 = -1 OR status = ?2) ORDER BY key DESC LIMIT ?3 OFFSET ?4",
+    [RT_SQL_DELIVERY_RETRY] =
+        "UPDATE webhookdeliveries SET status = 0, attempts = 0, next_at = ?3, delivered_at = 0 "
+        "WHERE id = ?1 AND webhook_id = ?2",
+    [RT_SQL_DELIVERIES_SWEEP] =
+        "DELETE FROM webhookdeliveries WHERE key IN (SELECT key FROM webhookdeliveries "
+        "WHERE status <> 0 AND created_at < ?1 ORDER BY created_at LIMIT ?2)",
 };

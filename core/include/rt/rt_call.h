@@ -60,6 +60,12 @@ typedef struct {
  *                  "more":…},…]}, as message.heal's
  *   notification.sweep {ageMs}: not for clients; removes some that are older. Its reply:
  *                  {"success":true,"removed":…,"more":…}
+ *   webhook.create {url,events,secret?,description?,isActive?,businessId?}
+ *   webhook.list   {businessId?}
+ *   webhook.get    {webhookId}                    webhook.delete, webhook.test: the same
+ *   webhook.update {webhookId,url?,events?,secret?,description?,isActive?}
+ *   webhook.deliveries {webhookId,page,limit,status}
+ *   webhook.retry  {webhookId,deliveryId}
  * The door decides the answer's shape where the contract has two. */
 const rt_op_t *rt_op_find(const char *name);
 
@@ -112,6 +118,7 @@ struct rt_call_s {
 
     struct rt_store_session_s *session; /* private: what the operation works in */
     void                      *state;   /* private: what it prepared; lives in the arena */
+    rt_core_t                 *core;    /* private: the one that runs it */
 };
 
 /* A call with an arena of its own. identity gets one more reference; request is stolen, also on
@@ -124,6 +131,9 @@ void       rt_call_destroy(rt_call_t *call); /* accepts NULL */
 typedef struct {
     rt_str_t store_uri; /* "sqlite:/path" or "mongodb://…"; not empty */
     rt_log_t log;
+    int      webhooks;         /* 1: they are queued and sent, by a thread of the core */
+    int      webhooks_private; /* 1: also to private addresses */
+    rt_str_t webhooks_ca;      /* file of certificates to trust in; empty: the system's */
 } rt_core_options_t;
 
 /* Says whether the URI can be used by this build, without opening, connecting or creating
