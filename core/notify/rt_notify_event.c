@@ -8,6 +8,7 @@
 
 #include "chat/rt_schema.h"
 #include "notify/rt_notify.h"
+#include "webhook/rt_webhook.h"
 
 
 #define RT_EVENT_KEY_BYTES  200 /* longer keys are told apart by their digests */
@@ -337,6 +338,20 @@ rt_notify_tell(rt_call_t *call, rt_notification_t *const *items, size_t count)
 }
 
 
+/* What is for one person alone goes to no webhook. What was there already is queued again where the
+ * first call may have died before it was; what is queued already stays as it is. */
+static rt_status_t
+rt_event_webhook(rt_call_t *call, const rt_notification_t *item)
+{
+    if (item->user_id.len || (item->status == RT_CONFLICT && rt_call_store(call)->atomic)) {
+        return RT_OK;
+    }
+
+    return rt_webhook_enqueue(call, item->business_id, RT_WEBHOOK_NOTIFICATION_CREATED, item->id,
+        item->text);
+}
+
+
 void
 rt_notify_store_many(rt_call_t **calls, size_t count, rt_notify_told_pt told)
 {
@@ -381,6 +396,8 @@ rt_notify_store_many(rt_call_t **calls, size_t count, rt_notify_told_pt told)
         for (j = 0; j < batch->count && calls[i]->status == RT_OK; j++) {
             if (batch->items[j]->status >= RT_UNAVAILABLE) {
                 calls[i]->status = batch->items[j]->status;
+            } else {
+                calls[i]->status = rt_event_webhook(calls[i], batch->items[j]);
             }
         }
 

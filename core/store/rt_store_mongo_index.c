@@ -55,8 +55,8 @@ static const rt_mongo_index_t rt_mongo_indexes[] = {
         "webhookId_1_event_1_objectId_1", NULL, 1},
     {"webhooks", "{\"businessId\":1}", "businessId_1", NULL, 0},
     {"webhookdeliveries", "{\"nextAt\":1}", "nextAt_1_pending", "{\"status\":\"pending\"}", 0},
-    {"webhookdeliveries", "{\"businessId\":1}", "businessId_1_pending",
-        "{\"status\":\"pending\"}", 0},
+    {"webhookdeliveries", "{\"businessId\":1}", "businessId_1_pending", "{\"status\":\"pending\"}",
+        0},
     {"webhookdeliveries", "{\"webhookId\":1,\"_id\":-1}", "webhookId_1__id_-1", NULL, 0},
     {"webhookdeliveries", "{\"createdAt\":1}", "createdAt_1", NULL, 0},
 };

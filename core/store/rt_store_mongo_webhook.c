@@ -685,8 +685,8 @@ rt_mongo_delivery_retry(rt_store_session_t *session, rt_str_t webhook_id, rt_str
     BSON_APPEND_DATE_TIME(&set, "nextAt", now_ms);
     BSON_APPEND_NULL(&set, "deliveredAt");
 
-    status = rt_mongo_webhook_set((rt_mongo_t *) session, "webhookdeliveries", &filter, &set,
-        &matched);
+    status =
+        rt_mongo_webhook_set((rt_mongo_t *) session, "webhookdeliveries", &filter, &set, &matched);
 
     return status == RT_OK && matched == 0 ? RT_NOT_FOUND : status;
 }
@@ -729,8 +729,8 @@ rt_mongo_delivery_sweep(rt_store_session_t *session, int64_t before_ms, int64_t 
         return RT_NO_MEMORY;
     }
 
-    status = rt_mongo_webhook_find(db, "webhookdeliveries", &filter, &options,
-        rt_mongo_on_delivery, &rows);
+    status = rt_mongo_webhook_find(db, "webhookdeliveries", &filter, &options, rt_mongo_on_delivery,
+        &rows);
     ids = rt_arena_alloc(arena, (rows.count + 1) * sizeof(rt_str_t));
 
     if (status == RT_OK && ids == NULL) {

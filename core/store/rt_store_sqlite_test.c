@@ -220,6 +220,7 @@ test_older_schema(void **state)
             "CREATE INDEX messages_unread ON messages (room, seq, sender_type) WHERE is_read = 0;"
             "ALTER TABLE rooms DROP COLUMN read_customer;"
             "ALTER TABLE rooms DROP COLUMN read_others;"
+            "DROP TABLE webhooks; DROP TABLE webhookdeliveries;"
             "DROP TABLE notify_streams; DROP TABLE notifications; DROP TABLE auditlogs;"
             "PRAGMA user_version = 1");
 

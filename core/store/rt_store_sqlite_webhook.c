@@ -238,8 +238,8 @@ rt_sqlite_webhook_list(rt_store_session_t *session, rt_arena_t *arena, rt_str_t 
     rt_sqlite_t  *db = (rt_sqlite_t *) session;
     sqlite3_stmt *statement;
 
-    statement = rt_sqlite_statement(db,
-        business_id.len ? RT_SQL_WEBHOOKS_OF : RT_SQL_WEBHOOKS_ACTIVE);
+    statement =
+        rt_sqlite_statement(db, business_id.len ? RT_SQL_WEBHOOKS_OF : RT_SQL_WEBHOOKS_ACTIVE);
     if (statement == NULL) {
         return RT_UNAVAILABLE;
     }

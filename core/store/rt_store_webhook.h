@@ -102,8 +102,8 @@ typedef struct {
     rt_status_t (*queue)(rt_store_session_t *session, const rt_delivery_t *rows, size_t count);
 
     /* How many of the business are pending, counted up to `max`. */
-    rt_status_t (*pending)(rt_store_session_t *session, rt_str_t business_id, int64_t max,
-        int64_t *out);
+    rt_status_t (
+        *pending)(rt_store_session_t *session, rt_str_t business_id, int64_t max, int64_t *out);
 
     /* *out: 1 when something is due. Cheap; in a read session. */
     rt_status_t (*due)(rt_store_session_t *session, int64_t now_ms, int *out);
@@ -121,8 +121,8 @@ typedef struct {
         const rt_delivery_query_t *query, rt_delivery_list_t *out);
 
     /* Makes one pending with no attempts. RT_NOT_FOUND: the webhook has none of that id. */
-    rt_status_t (*retry)(rt_store_session_t *session, rt_str_t webhook_id, rt_str_t id,
-        int64_t now_ms);
+    rt_status_t (
+        *retry)(rt_store_session_t *session, rt_str_t webhook_id, rt_str_t id, int64_t now_ms);
 
     /* Removes at most `limit` that are not pending and were made before. */
     rt_status_t (

@@ -127,8 +127,7 @@ rt_webhooks_refresh(rt_webhooks_t *webhooks, rt_store_session_t *session, int wi
     if (status == RT_OK && list.count) {
         qsort(list.rows, list.count, sizeof(rt_webhook_t), rt_webhook_compare);
         full = rt_arena_calloc(arena, list.count * sizeof(int));
-        status =
-            full ? rt_webhooks_weigh(webhooks, session, with_full, &list, full) : RT_NO_MEMORY;
+        status = full ? rt_webhooks_weigh(webhooks, session, with_full, &list, full) : RT_NO_MEMORY;
     }
 
     if (status != RT_OK) {

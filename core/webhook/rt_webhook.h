@@ -21,8 +21,8 @@
 typedef struct rt_webhooks_s {
     rt_store_t *store;
     rt_log_t    log;
-    int         private; /* 1: private addresses may be called */
-    char       *ca_file; /* NULL: the system's authorities */
+    int private;   /* 1: private addresses may be called */
+    char *ca_file; /* NULL: the system's authorities */
 
     pthread_mutex_t lock; /* of what follows */
     rt_arena_t     *arena;
@@ -33,8 +33,8 @@ typedef struct rt_webhooks_s {
     atomic_int stale; /* rows must be read again before they are used */
     atomic_int woken; /* something was queued here */
 
-    pthread_t thread;
-    void     *multi; /* CURLM * of the thread */
+    pthread_t  thread;
+    void      *multi; /* CURLM * of the thread */
     atomic_int stop;
 } rt_webhooks_t;
 

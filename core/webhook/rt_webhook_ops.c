@@ -368,8 +368,8 @@ rt_webhook_list(rt_core_t *core, rt_call_t *call)
         return status;
     }
 
-    status = rt_call_store(call)->webhooks->list(call->session, call->arena, request.business_id,
-        &list);
+    status =
+        rt_call_store(call)->webhooks->list(call->session, call->arena, request.business_id, &list);
     if (status != RT_OK) {
         return rt_call_store_failed(call, status);
     }
@@ -557,8 +557,8 @@ rt_webhook_deliveries(rt_core_t *core, rt_call_t *call)
     query.limit = request.limit;
     query.offset = (request.page - 1) * request.limit;
 
-    status = rt_call_store(call)->webhooks->deliveries_list(call->session, call->arena, &query,
-        &list);
+    status =
+        rt_call_store(call)->webhooks->deliveries_list(call->session, call->arena, &query, &list);
     if (status != RT_OK) {
         return rt_call_store_failed(call, status);
     }

@@ -122,8 +122,8 @@ rt_webhook_sign(char out[RT_WEBHOOK_SIGNATURE_LEN + 1], rt_str_t secret, rt_str_
     rt_buf_append(&buf, ".", 1);
     rt_buf_append_str(&buf, body);
 
-    status = buf.failed ? RT_NO_MEMORY
-                        : rt_hmac_sha256(digest, secret, (rt_str_t){buf.data, buf.len});
+    status =
+        buf.failed ? RT_NO_MEMORY : rt_hmac_sha256(digest, secret, (rt_str_t){buf.data, buf.len});
     rt_buf_free(&buf);
 
     if (status == RT_OK) {

@@ -79,7 +79,8 @@ test_signature(void **state)
     assert_int_equal(rt_webhook_sign(text, rt_str("0123456789abcdef"), rt_str("1700000000"),
                          rt_str("{\"a\":1}")),
         RT_OK);
-    assert_string_equal(text, "sha256=9eb18f493f8ec135d9eb2dad817c369bb4e9cbfa818657897a7437c1cd8c3a23");
+    assert_string_equal(text,
+        "sha256=9eb18f493f8ec135d9eb2dad817c369bb4e9cbfa818657897a7437c1cd8c3a23");
 }
 
 

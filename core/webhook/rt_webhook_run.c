@@ -176,8 +176,8 @@ rt_webhook_start(rt_webhook_run_t *run, rt_store_session_t *session, rt_arena_t 
     rt_webhook_t      *webhook;
     rt_webhook_send_t *send;
 
-    status = session->store->ops->webhooks->get(session, arena, rt_str_null, row->webhook_id,
-        &webhook);
+    status =
+        session->store->ops->webhooks->get(session, arena, rt_str_null, row->webhook_id, &webhook);
     if (status != RT_OK) {
         return status;
     }

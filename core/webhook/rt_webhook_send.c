@@ -108,12 +108,12 @@ rt_webhook_options(rt_webhook_send_t *send, const char *url, const char *ca_file
 #if LIBCURL_VERSION_NUM >= 0x075500
     failed |= curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") != CURLE_OK;
 #else
-    failed |= curl_easy_setopt(easy, CURLOPT_PROTOCOLS, CURLPROTO_HTTP | CURLPROTO_HTTPS)
-        != CURLE_OK;
+    failed |=
+        curl_easy_setopt(easy, CURLOPT_PROTOCOLS, CURLPROTO_HTTP | CURLPROTO_HTTPS) != CURLE_OK;
 #endif
     failed |= curl_easy_setopt(easy, CURLOPT_POST, 1L) != CURLE_OK;
-    failed |= curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
-                  (curl_off_t) send->row.payload.len)
+    failed |=
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t) send->row.payload.len)
         != CURLE_OK;
     failed |= curl_easy_setopt(easy, CURLOPT_POSTFIELDS, send->row.payload.data) != CURLE_OK;
     failed |= curl_easy_setopt(easy, CURLOPT_HTTPHEADER, send->headers) != CURLE_OK;

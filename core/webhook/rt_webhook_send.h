@@ -11,14 +11,14 @@
 typedef struct {
     CURL              *easy; /* NULL: the place is free */
     struct curl_slist *headers;
-    rt_arena_t        *arena;    /* of what follows */
-    rt_delivery_t      row;      /* as it was claimed; rt_webhook_send_end brings it up to date */
-    int64_t            claimed;  /* its attempts then */
-    int                private;  /* 1: private addresses are allowed */
-    int                refused;  /* 1: an address was not */
-    size_t             received; /* bytes of the answer */
-    int                over;     /* 1: rt_webhook_send_end was called, or it was given up */
-    int                gone;     /* 1: the receiver wants no more (410) */
+    rt_arena_t        *arena;   /* of what follows */
+    rt_delivery_t      row;     /* as it was claimed; rt_webhook_send_end brings it up to date */
+    int64_t            claimed; /* its attempts then */
+    int private;                /* 1: private addresses are allowed */
+    int    refused;             /* 1: an address was not */
+    size_t received;            /* bytes of the answer */
+    int    over;                /* 1: rt_webhook_send_end was called, or it was given up */
+    int    gone;                /* 1: the receiver wants no more (410) */
 } rt_webhook_send_t;
 
 /* Makes the request in the memory given; the row and the webhook are copied. On failure nothing is

@@ -10,7 +10,7 @@ import { after, describe, it } from 'node:test';
 
 import { api, createRoom } from './lib/http.mjs';
 import { childrenOf, freePort, SLOW, sleep, until, useServer } from './lib/nginx.mjs';
-import { customer, owner, staff, superAdmin } from './lib/token.mjs';
+import { customer, owner, person, staff, superAdmin } from './lib/token.mjs';
 
 const LONG = { timeout: 180000 * SLOW };
 const WAIT = 30000 * SLOW;
@@ -183,6 +183,18 @@ describe('webhooks', () => {
         assert.equal(list.deliveries[0].lastStatus, 200);
         assert.equal(list.deliveries[0].attempts, 1);
         assert.equal((await log(server, anna, hook._id, '?status=failed')).total, 0);
+        await api(server, anna).put(`/webhooks/${hook._id}`, { events: ['notification.created'] });
+        await sleep(3000);
+        for (const userId of [undefined, zoe.id]) {
+            const raised = await api(server, person('SERVICE', { business: null })).post('/events',
+                { event: 'booking.created', businessId: 'told', userId, clientName: 'Zoe' });
+            assert.equal(raised.status, 201, raised.text);
+        }
+        await until('the notification', () => receiver.of('notification.created').length > 0, WAIT);
+        await sleep(1500);
+        assert.equal(receiver.of('notification.created').length, 1);
+        assertSigned(receiver.of('notification.created')[0]);
+        assert.match(receiver.of('notification.created')[0].json.data.message, /Zoe/);
         const tested = await api(server, anna).post(`/webhooks/${hook._id}/test`, {});
         assert.equal(tested.status, 201, tested.text);
         await until('the ping', () => receiver.of('ping').length === 1, WAIT);
