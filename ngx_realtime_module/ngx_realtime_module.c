@@ -68,8 +68,8 @@ static ngx_command_t ngx_realtime_commands[] = {
     {ngx_string("realtime_redis"), NGX_HTTP_MAIN_CONF | NGX_CONF_1MORE, ngx_realtime_conf_redis,
         NGX_REALTIME_MAIN(redis), NULL},
 
-    {ngx_string("realtime_webhooks"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE123,
-        ngx_realtime_conf_webhooks, NGX_HTTP_MAIN_CONF_OFFSET, 0, NULL},
+    {ngx_string("realtime_webhooks"), NGX_HTTP_MAIN_CONF | NGX_CONF_1MORE,
+        ngx_realtime_conf_webhooks, NGX_REALTIME_MAIN(webhooks), NULL},
 
     {ngx_string("realtime_bus_dir"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, ngx_conf_set_str_slot,
         NGX_REALTIME_MAIN(bus_dir), NULL},
