@@ -68,6 +68,8 @@ rt_sqlite_rows(rt_sqlite_t *db, sqlite3_stmt *statement, rt_arena_t *arena, size
     n = 0;
     room = 0;
     all = NULL;
+    *rows = NULL;
+    *count = 0;
 
     while ((code = rt_sqlite_step(statement)) == SQLITE_ROW) {
 
@@ -250,7 +252,7 @@ rt_sqlite_webhook_list(rt_store_session_t *session, rt_arena_t *arena, rt_str_t 
 
     status = rt_sqlite_rows(db, statement, arena, sizeof(rt_webhook_t), rt_sqlite_read_webhook,
         &rows, &out->count);
-    out->rows = status == RT_OK ? rows : NULL;
+    out->rows = rows;
 
     return status;
 }
@@ -367,7 +369,7 @@ rt_sqlite_delivery_claim(rt_store_session_t *session, rt_arena_t *arena, int64_t
 
     status = rt_sqlite_rows(db, statement, arena, sizeof(rt_delivery_t), rt_sqlite_read_delivery,
         &rows, &out->count);
-    out->rows = status == RT_OK ? rows : NULL;
+    out->rows = rows;
 
     return status;
 }
@@ -431,7 +433,7 @@ rt_sqlite_deliveries_list(rt_store_session_t *session, rt_arena_t *arena,
 
     status = rt_sqlite_rows(db, statement, arena, sizeof(rt_delivery_t), rt_sqlite_read_delivery,
         &rows, &out->count);
-    out->rows = status == RT_OK ? rows : NULL;
+    out->rows = rows;
 
     return status;
 }
