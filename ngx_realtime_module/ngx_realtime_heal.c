@@ -437,7 +437,7 @@ ngx_realtime_heal_gather(void)
         id.data = ch->node.str.data + prefix;
         id.len = ch->node.str.len - prefix;
 
-        if (ngx_realtime_heal_add(list, &id, ch->order.next - 1) != NGX_OK) {
+        if (ngx_realtime_heal_add(list, &id, ngx_realtime_hub_lacks(ch) - 1) != NGX_OK) {
             return list;
         }
     }
@@ -523,7 +523,7 @@ ngx_realtime_heal_done(rt_call_t *call, void *data)
             doubt->after = ngx_max(doubt->after, emit->seq);
             ngx_realtime_hub_emit(emit);
         } else {
-            ngx_realtime_hub_deliver_here(emit);
+            ngx_realtime_hub_healed(emit);
         }
     }
 
@@ -586,6 +586,8 @@ ngx_realtime_heal_settle(ngx_realtime_channel_t *ch, int64_t due, ngx_uint_t mor
         ngx_realtime_heal_due(ch);
         return;
     }
+
+    ngx_realtime_hub_told(ch);
 
     if (!rt_order_has_hole(&ch->order)) {
         heal->again = 0;

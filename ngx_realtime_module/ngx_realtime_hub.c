@@ -24,14 +24,20 @@ static ngx_realtime_channel_t *ngx_realtime_hub_channel(ngx_str_t *name);
 static ngx_realtime_channel_t *ngx_realtime_hub_channel_create(ngx_str_t *name);
 static void                    ngx_realtime_hub_channel_destroy(ngx_realtime_channel_t *ch);
 static void                    ngx_realtime_hub_subscribed(void *data);
-static void      ngx_realtime_hub_deliver(ngx_realtime_channel_t *ch, ngx_realtime_news_t *news);
-static void      ngx_realtime_hub_take(ngx_realtime_channel_t *ch);
-static void      ngx_realtime_hub_fan(ngx_realtime_channel_t *ch, ngx_realtime_news_t *news);
-static void      ngx_realtime_hub_tell(ngx_realtime_member_t *m, ngx_realtime_news_t *news);
-static ngx_int_t ngx_realtime_hub_hold(ngx_realtime_member_t *m, ngx_realtime_news_t *news);
-static void      ngx_realtime_hub_release(ngx_realtime_member_t *m, ngx_uint_t deliver);
-static void      ngx_realtime_hub_publish(const rt_emit_t *emit);
-static void      ngx_realtime_hub_drop(rt_order_item_t *items);
+static void                    ngx_realtime_hub_here(const rt_emit_t *emit, ngx_uint_t from_store);
+static void       ngx_realtime_hub_deliver(ngx_realtime_channel_t *ch, ngx_realtime_news_t *news,
+          ngx_uint_t from_store);
+static void       ngx_realtime_hub_catch_up(ngx_realtime_channel_t *ch, ngx_realtime_news_t *news,
+          ngx_uint_t from_store);
+static void       ngx_realtime_hub_caught_up(ngx_realtime_member_t *m);
+static ngx_uint_t ngx_realtime_hub_is_behind(ngx_realtime_member_t *m);
+static void       ngx_realtime_hub_take(ngx_realtime_channel_t *ch);
+static void       ngx_realtime_hub_fan(ngx_realtime_channel_t *ch, ngx_realtime_news_t *news);
+static void       ngx_realtime_hub_tell(ngx_realtime_member_t *m, ngx_realtime_news_t *news);
+static ngx_int_t  ngx_realtime_hub_hold(ngx_realtime_member_t *m, ngx_realtime_news_t *news);
+static void       ngx_realtime_hub_release(ngx_realtime_member_t *m, ngx_uint_t deliver);
+static void       ngx_realtime_hub_publish(const rt_emit_t *emit);
+static void       ngx_realtime_hub_drop(rt_order_item_t *items);
 
 static ngx_rbtree_t      ngx_realtime_hub_tree;
 static ngx_rbtree_node_t ngx_realtime_hub_sentinel;
@@ -213,9 +219,118 @@ ngx_realtime_hub_enter(ngx_realtime_member_t *m, int64_t seq)
         ngx_realtime_hub_drop(dropped);
     }
 
-    ngx_realtime_hub_release(m, 1);
+    if (seq < 0 || !ngx_realtime_hub_is_behind(m)) {
+        ngx_realtime_hub_caught_up(m);
+
+    } else {
+        ch->behind += !m->behind;
+        m->behind = 1;
+        ngx_realtime_heal_channel(ch, NGX_REALTIME_HEAL_JOIN, 1);
+    }
+
     ngx_realtime_hub_take(ch);
     ngx_realtime_hub_let(ch);
+}
+
+
+/* The others were told what is before the order's next, m only what is held for it. */
+static ngx_uint_t
+ngx_realtime_hub_is_behind(ngx_realtime_member_t *m)
+{
+    uint32_t i;
+    int64_t  next;
+
+    next = m->channel->order.next;
+
+    for (i = 0; i < m->held_count; i++) {
+        if (m->held[i]->order.seq > m->cursor) {
+            next = m->held[i]->order.seq;
+            break;
+        }
+    }
+
+    return next > m->cursor + 1;
+}
+
+
+static void
+ngx_realtime_hub_caught_up(ngx_realtime_member_t *m)
+{
+    m->channel->behind -= m->behind;
+    m->behind = 0;
+    ngx_realtime_hub_release(m, 1);
+}
+
+
+/* What the order has seen may be what somebody lacks. The bus may bring that in any order. */
+static void
+ngx_realtime_hub_catch_up(ngx_realtime_channel_t *ch, ngx_realtime_news_t *news,
+    ngx_uint_t from_store)
+{
+    ngx_queue_t           *q;
+    ngx_realtime_member_t *m;
+
+    if (ch->behind == 0) {
+        return;
+    }
+
+    for (q = ngx_queue_head(&ch->members); q != ngx_queue_sentinel(&ch->members);
+         q = ngx_queue_next(q)) {
+        m = ngx_queue_data(q, ngx_realtime_member_t, link);
+
+        if (!m->behind || news->order.seq <= m->cursor
+            || (!from_store && news->order.seq != m->cursor + 1)) {
+            continue;
+        }
+
+        ngx_realtime_hub_tell(m, news);
+        m->cursor = news->order.seq;
+
+        if (!ngx_realtime_hub_is_behind(m)) {
+            ngx_realtime_hub_caught_up(m);
+        }
+    }
+}
+
+
+int64_t
+ngx_realtime_hub_lacks(ngx_realtime_channel_t *ch)
+{
+    int64_t                seq;
+    ngx_queue_t           *q;
+    ngx_realtime_member_t *m;
+
+    seq = ch->order.next;
+
+    for (q = ngx_queue_head(&ch->members); ch->behind && q != ngx_queue_sentinel(&ch->members);
+         q = ngx_queue_next(q))
+    {
+        m = ngx_queue_data(q, ngx_realtime_member_t, link);
+
+        if (m->behind) {
+            seq = ngx_min(seq, m->cursor + 1);
+        }
+    }
+
+    return seq;
+}
+
+
+void
+ngx_realtime_hub_told(ngx_realtime_channel_t *ch)
+{
+    ngx_queue_t           *q;
+    ngx_realtime_member_t *m;
+
+    for (q = ngx_queue_head(&ch->members); ch->behind && q != ngx_queue_sentinel(&ch->members);
+         q = ngx_queue_next(q))
+    {
+        m = ngx_queue_data(q, ngx_realtime_member_t, link);
+
+        if (m->behind) {
+            ngx_realtime_hub_caught_up(m);
+        }
+    }
 }
 
 
@@ -235,6 +350,7 @@ ngx_realtime_hub_remove(ngx_realtime_member_t *m)
     ngx_queue_remove(&m->link);
 
     ch = m->channel;
+    ch->behind -= m->behind;
     ngx_free(m);
 
     ngx_realtime_hub_let(ch);
@@ -310,7 +426,8 @@ ngx_realtime_hub_drop(rt_order_item_t *items)
 
 /* Takes the reference. */
 static void
-ngx_realtime_hub_deliver(ngx_realtime_channel_t *ch, ngx_realtime_news_t *news)
+ngx_realtime_hub_deliver(ngx_realtime_channel_t *ch, ngx_realtime_news_t *news,
+    ngx_uint_t from_store)
 {
     ch->count++; /* see ngx_realtime_hub_let */
 
@@ -323,6 +440,7 @@ ngx_realtime_hub_deliver(ngx_realtime_channel_t *ch, ngx_realtime_news_t *news)
 
     if (rt_order_put(&ch->order, &news->order) != RT_OK) {
         /* it came before, or too much waits already for one hole: the store has it */
+        ngx_realtime_hub_catch_up(ch, news, from_store);
         ngx_realtime_news_put(news);
     }
 
@@ -370,7 +488,7 @@ ngx_realtime_hub_fan(ngx_realtime_channel_t *ch, ngx_realtime_news_t *news)
          q = ngx_queue_next(q)) {
         m = ngx_queue_data(q, ngx_realtime_member_t, link);
 
-        if (m->entered) {
+        if (m->entered && !m->behind) {
             ngx_realtime_hub_tell(m, news);
 
         } else if (ngx_realtime_hub_hold(m, news) != NGX_OK) {
@@ -511,6 +629,20 @@ ngx_realtime_hub_emit(const rt_emit_t *emit)
 void
 ngx_realtime_hub_deliver_here(const rt_emit_t *emit)
 {
+    ngx_realtime_hub_here(emit, 0);
+}
+
+
+void
+ngx_realtime_hub_healed(const rt_emit_t *emit)
+{
+    ngx_realtime_hub_here(emit, 1);
+}
+
+
+static void
+ngx_realtime_hub_here(const rt_emit_t *emit, ngx_uint_t from_store)
+{
     ngx_str_t               name;
     ngx_realtime_news_t    *news;
     ngx_realtime_channel_t *ch;
@@ -528,7 +660,7 @@ ngx_realtime_hub_deliver_here(const rt_emit_t *emit)
         return;
     }
 
-    ngx_realtime_hub_deliver(ch, news);
+    ngx_realtime_hub_deliver(ch, news, from_store);
 }
 
 
@@ -629,7 +761,7 @@ ngx_realtime_hub_on_publish(ngx_str_t *channel, ngx_str_t *payload)
         return;
     }
 
-    ngx_realtime_hub_deliver(ch, news);
+    ngx_realtime_hub_deliver(ch, news, 0);
 }
 
 

@@ -19,13 +19,14 @@ struct ngx_realtime_member_s {
     ngx_realtime_channel_t *channel;
     int64_t                 cursor; /* ordered events up to here are none of its business */
     int64_t                 since;  /* when this socket came in: microseconds, for who was first */
-    ngx_realtime_news_t   **held;   /* while entering: what came meanwhile */
+    ngx_realtime_news_t   **held;   /* while entering or behind: what came meanwhile */
     uint32_t                held_count;
     uint32_t                held_size;
     ngx_msec_t              typing_at; /* when it last said that it types; 0: it does not */
     ngx_queue_t             typing_link;
     void (*subscribed)(ngx_realtime_member_t *m);
     unsigned entered:1;
+    unsigned behind:1; /* it lacks what the others here had: read from the store for it */
 };
 
 struct ngx_realtime_channel_s {
@@ -33,6 +34,7 @@ struct ngx_realtime_channel_s {
     ngx_queue_t    members;
     ngx_uint_t     count;
     rt_order_t     order;
+    ngx_uint_t     behind;                  /* how many members are */
     struct ngx_realtime_heal_state_s *heal; /* ngx_realtime_heal.c; NULL: never needed */
     ngx_realtime_bus_wait_t          *wait; /* until the bus says that all others know of it */
     unsigned                          room:1;
@@ -49,8 +51,10 @@ ngx_realtime_member_t *ngx_realtime_hub_add(ngx_realtime_session_t *s, ngx_str_t
     void (*subscribed)(ngx_realtime_member_t *m));
 
 /* What it was given, or may have missed, ends at seq (0: the channel had no numbered event yet):
- * what is held and newer is delivered, and everything newer from now on. -1: what comes from now on
- * is, since the channel's order is known here already, or can't be known. */
+ * what is held and newer is delivered, and everything newer from now on. Where others that are in
+ * already had more than that before it came, it is behind them until the store has been asked for
+ * the rest. -1: what comes from now on is, since the channel's order is known here already, or
+ * can't be known. */
 void ngx_realtime_hub_enter(ngx_realtime_member_t *m, int64_t seq);
 
 void ngx_realtime_hub_remove(ngx_realtime_member_t *m);
@@ -76,6 +80,15 @@ void ngx_realtime_hub_emit(const rt_emit_t *emit);
 
 /* Delivers to this worker's members alone: the other workers know it themselves. */
 void ngx_realtime_hub_deliver_here(const rt_emit_t *emit);
+
+/* A message that the store has, for members here that lack it. */
+void ngx_realtime_hub_healed(const rt_emit_t *emit);
+
+/* From which seq on somebody here lacks messages. */
+int64_t ngx_realtime_hub_lacks(ngx_realtime_channel_t *ch);
+
+/* The store has told all that it has: nobody is behind any more. */
+void ngx_realtime_hub_told(ngx_realtime_channel_t *ch);
 
 /* What the bus brings: see ngx_realtime_bus.h. */
 void ngx_realtime_hub_on_publish(ngx_str_t *channel, ngx_str_t *payload);

@@ -11,6 +11,7 @@
 typedef enum {
     NGX_REALTIME_HEAL_HOLE = 0, /* a number did not come */
     NGX_REALTIME_HEAL_GAP,      /* the bus has lost something */
+    NGX_REALTIME_HEAL_JOIN,     /* a member joined behind the others */
     NGX_REALTIME_HEAL_DOUBT,    /* the store did not say whether it has a message */
     NGX_REALTIME_HEAL_REASONS
 } ngx_realtime_heal_reason_e;

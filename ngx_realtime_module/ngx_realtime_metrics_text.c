@@ -26,7 +26,7 @@ static void ngx_realtime_metrics_seconds(rt_buf_t *out, uint64_t us);
 static const char *const ngx_realtime_metrics_transports[] = {NULL, "transport=\"websocket\"",
     "transport=\"polling\"", "transport=\"plain\""};
 static const char *const ngx_realtime_metrics_reasons[] = {"reason=\"hole\"", "reason=\"gap\"",
-    "reason=\"doubt\""};
+    "reason=\"join\"", "reason=\"doubt\""};
 
 
 ngx_int_t

@@ -182,7 +182,7 @@ ngx_realtime_move_seq(ngx_realtime_member_t *m)
         return -1;
     }
 
-    return ngx_max(m->cursor, m->channel->order.next - 1);
+    return m->behind ? m->cursor : ngx_max(m->cursor, m->channel->order.next - 1);
 }
 
 

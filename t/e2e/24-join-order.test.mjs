@@ -79,3 +79,37 @@ describe('joining while others write', () => {
             });
     }
 });
+
+describe('the first to join a room, at the same time, while others write', () => {
+    const server = useServer({ workers: 1, realtime: 'realtime_rate off;' });
+
+    it('what one of them finds in the history, the other still gets', { timeout: 90000 * SLOW }, async () => {
+        const readers = await Promise.all(Array.from({ length: 6 }, () => connect(server, staff(), WEBSOCKET)));
+        for (let round = 0; round < 60; round += 1) {
+            const anna = customer();
+            const roomId = await createRoom(server, anna);
+            const client = api(server, anna);
+            let stored = 0;
+            const writing = Array.from({ length: 4 }, async () => {
+                for (let i = 0; i < 4; i += 1) {
+                    assert.equal((await client.post(`/chat/rooms/${roomId}/messages`,
+                        { content: 'x' })).status, 201);
+                    stored += 1;
+                }
+            });
+            const joins = await Promise.all(readers.map(async (c, i) => {
+                await sleep(i % 3);
+                return c.ask('chat:join-room', { roomId });
+            }));
+            await Promise.all(writing);
+            const of = (c) => c.all('chat:new-message').filter((m) => m.roomId === roomId).map((m) => m.seq);
+            await until('the last message everywhere', () => readers.every((c, i) =>
+                joins[i].lastSeq === stored || of(c).includes(stored)));
+            readers.forEach((c, i) => assert.deepEqual(of(c), Array.from(
+                { length: stored - joins[i].lastSeq }, (_, n) => joins[i].lastSeq + 1 + n),
+                `round ${round}, reader ${i}`));
+            await Promise.all(readers.map((c) => c.ask('chat:leave-room', { roomId })));
+        }
+        readers.forEach((c) => c.close());
+    });
+});
