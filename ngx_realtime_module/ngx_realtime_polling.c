@@ -20,6 +20,8 @@ static void       ngx_realtime_polling_handler(ngx_event_t *ev);
 static void       ngx_realtime_polling_flush(ngx_realtime_session_t *s);
 static void       ngx_realtime_polling_packets(ngx_realtime_session_t *s, rt_buf_t *body,
           const char *last);
+static void       ngx_realtime_polling_answer(ngx_realtime_polling_t *p, ngx_str_t *body);
+static ngx_uint_t ngx_realtime_polling_holds(ngx_realtime_polling_t *p, ngx_realtime_poll_t *poll);
 static void       ngx_realtime_polling_release(ngx_realtime_session_t *s, const char *packet);
 static ngx_uint_t ngx_realtime_polling_repeats(ngx_realtime_session_t *s,
     ngx_realtime_poll_t                                               *poll);
@@ -90,8 +92,7 @@ ngx_realtime_polling_close(ngx_realtime_session_t *s)
         text.data = (u_char *) body.data;
         text.len = body.len;
 
-        s->polling->held = 0;
-        ngx_realtime_poll_answer(&s->polling->get, NGX_HTTP_OK, NGX_REALTIME_POLL_PACKETS, &text);
+        ngx_realtime_polling_answer(s->polling, &text);
 
         rt_buf_free(&body);
     }
@@ -158,10 +159,9 @@ ngx_realtime_polling_flush(ngx_realtime_session_t *s)
     text.data = (u_char *) body.data;
     text.len = body.len;
 
-    s->polling->held = 0;
-    ngx_realtime_poll_answer(&s->polling->get, NGX_HTTP_OK, NGX_REALTIME_POLL_PACKETS, &text);
+    ngx_realtime_polling_answer(s->polling, &text);
 
-    if (s->polling->get.tag != 0) {
+    if (s->polling->gets[0].tag != 0) {
         /* until the client's next GET says that it has come: see ngx_realtime_polling_repeats() */
         s->polling->answered_at = ngx_current_msec;
         s->polling->answered = body;
@@ -212,9 +212,9 @@ ngx_realtime_polling_repeats(ngx_realtime_session_t *s, ngx_realtime_poll_t *pol
         return 0;
     }
 
-    if (i == p->newest && p->held) {
-        ngx_realtime_polling_noop(s);
-        return 0;
+    if (i == p->newest && p->held && p->held < NGX_REALTIME_POLL_CARRIERS) {
+        p->gets[p->held++] = *poll; /* one of them is dead, and which can't be told */
+        return 1;
     }
 
     ngx_str_set(&text, NGX_REALTIME_NOOP);
@@ -253,6 +253,35 @@ ngx_realtime_polling_packets(ngx_realtime_session_t *s, rt_buf_t *body, const ch
 }
 
 
+/* To all who may be the one that the client waits for. */
+static void
+ngx_realtime_polling_answer(ngx_realtime_polling_t *p, ngx_str_t *body)
+{
+    ngx_uint_t i, held;
+
+    held = p->held;
+    p->held = 0;
+
+    for (i = 0; i < held; i++) {
+        ngx_realtime_poll_answer(&p->gets[i], NGX_HTTP_OK, NGX_REALTIME_POLL_PACKETS, body);
+    }
+}
+
+
+/* Its place among those that are held; p->held: it is none of them. */
+static ngx_uint_t
+ngx_realtime_polling_holds(ngx_realtime_polling_t *p, ngx_realtime_poll_t *poll)
+{
+    ngx_uint_t i;
+
+    for (i = 0; i < p->held && !ngx_realtime_polling_same(&p->gets[i], poll); i++) {
+        /* void */
+    }
+
+    return i;
+}
+
+
 static void
 ngx_realtime_polling_release(ngx_realtime_session_t *s, const char *packet)
 {
@@ -265,8 +294,7 @@ ngx_realtime_polling_release(ngx_realtime_session_t *s, const char *packet)
     text.data = (u_char *) packet;
     text.len = 1;
 
-    s->polling->held = 0;
-    ngx_realtime_poll_answer(&s->polling->get, NGX_HTTP_OK, NGX_REALTIME_POLL_PACKETS, &text);
+    ngx_realtime_polling_answer(s->polling, &text);
 }
 
 
@@ -322,7 +350,7 @@ ngx_realtime_polling_get(ngx_realtime_session_t *s, ngx_realtime_poll_t *poll)
         return;
     }
 
-    s->polling->get = *poll;
+    s->polling->gets[0] = *poll;
     s->polling->held = 1;
 
     if (s->queue.head != NULL) {
@@ -334,14 +362,17 @@ ngx_realtime_polling_get(ngx_realtime_session_t *s, ngx_realtime_poll_t *poll)
 void
 ngx_realtime_polling_worker_lost(ngx_realtime_session_t *s, ngx_realtime_worker_id_t worker)
 {
+    ngx_uint_t              i;
     ngx_realtime_polling_t *p = s->polling;
 
     if (p == NULL) {
         return;
     }
 
-    if (p->held && p->get.worker == worker) {
-        p->held = 0; /* the client, or a proxy before it, asks again */
+    for (i = p->held; i-- > 0; /* void */) {
+        if (p->gets[i].worker == worker) {
+            p->gets[i] = p->gets[--p->held]; /* the client, or a proxy before it, asks again */
+        }
     }
 
     if (p->posting && p->post.worker == worker) {
@@ -431,8 +462,7 @@ ngx_realtime_polling_same(ngx_realtime_poll_t *one, ngx_realtime_poll_t *other)
 void
 ngx_realtime_polling_let_go(ngx_realtime_session_t *s, ngx_realtime_poll_t *poll)
 {
-    if (s->polling != NULL && s->polling->held && ngx_realtime_polling_same(&s->polling->get, poll))
-    {
+    if (s->polling != NULL && ngx_realtime_polling_holds(s->polling, poll) < s->polling->held) {
         ngx_realtime_polling_noop(s);
     }
 }
@@ -441,6 +471,7 @@ ngx_realtime_polling_let_go(ngx_realtime_session_t *s, ngx_realtime_poll_t *poll
 void
 ngx_realtime_polling_aborted(ngx_realtime_session_t *s, ngx_realtime_poll_t *poll)
 {
+    ngx_uint_t              i;
     ngx_realtime_polling_t *p;
 
     p = s->polling;
@@ -449,9 +480,15 @@ ngx_realtime_polling_aborted(ngx_realtime_session_t *s, ngx_realtime_poll_t *pol
         return;
     }
 
-    if (p->held && ngx_realtime_polling_same(&p->get, poll)) {
-        p->held = 0;
-        ngx_realtime_session_close(s, RT_WS_CLOSE_NORMAL, "poll connection closed prematurely");
+    i = ngx_realtime_polling_holds(p, poll);
+
+    if (i < p->held) {
+        p->gets[i] = p->gets[--p->held];
+
+        if (p->held == 0) {
+            ngx_realtime_session_close(s, RT_WS_CLOSE_NORMAL, "poll connection closed prematurely");
+        }
+
         return;
     }
 

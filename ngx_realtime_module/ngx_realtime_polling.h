@@ -7,7 +7,8 @@
 #include "ngx_realtime.h"
 #include "ngx_realtime_session.h"
 
-#define NGX_REALTIME_POLL_TAGS 8
+#define NGX_REALTIME_POLL_TAGS     8
+#define NGX_REALTIME_POLL_CARRIERS 3 /* of one GET that came again, as a proxy repeats it */
 
 /* Who asked and is to be answered: a request of this worker's, or one that another worker holds. */
 typedef struct {
@@ -25,8 +26,9 @@ typedef enum {
 } ngx_realtime_poll_body_e;
 
 struct ngx_realtime_polling_s {
-    ngx_event_t              event;     /* the session's timer, and its flush once per turn */
-    ngx_realtime_poll_t      get;       /* held, while `held` */
+    ngx_event_t              event; /* the session's timer, and its flush once per turn */
+    ngx_realtime_poll_t      gets[NGX_REALTIME_POLL_CARRIERS]; /* held: one GET, as it came */
+    ngx_uint_t               held;                             /* of them */
     ngx_realtime_poll_t      post;      /* its body is on the way, while `posting` */
     void                    *probe;     /* a WebSocket of this worker on trial, or NULL */
     ngx_realtime_worker_id_t prober;    /* the worker that has one, or 0 */
@@ -37,7 +39,6 @@ struct ngx_realtime_polling_s {
     ngx_msec_t               answered_at;
     rt_buf_t                 answered; /* what that one was answered; allocated while data is set */
     unsigned                 moving:1; /* the prober has the session's state */
-    unsigned                 held:1;
     unsigned                 posting:1;
     unsigned                 probed:1;   /* it answered: GETs are released at once */
     unsigned                 asked:1;    /* there was a GET with a tag */

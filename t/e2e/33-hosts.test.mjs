@@ -190,6 +190,22 @@ describe('a host dies that carried a GET', () => {
         sam.close();
     });
 
+    it('and what it had sent comes late, while the repetition is held: both are answered', async () => {
+        const { first, second, sam, roomId, over } = await open();
+        const repetition = over(first, 'd1');
+        await sleep(200);
+        const late = over(second, 'd1');
+        await sleep(200);
+        await sam.ask('chat:send-message', { roomId, content: 'one' });
+        assert.match((await repetition).text, /"content":"one"/);
+        assert.match((await late).text, /"content":"one"/);
+        await sam.ask('chat:send-message', { roomId, content: 'two' });
+        const next = await over(second, 'd2');
+        assert.match(next.text, /"content":"two"/);
+        assert.doesNotMatch(next.text, /"content":"one"/);
+        sam.close();
+    });
+
     it('a script whose requests all carry the same t hears everything', async () => {
         const { first, sam, roomId } = await open();
         const poll = await new Poll(`${first.url}/socket.io/`, '&t=same').open();
