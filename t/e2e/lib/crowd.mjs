@@ -46,7 +46,8 @@ class Member
         } else if (!this.joined) {
             this.early.push(m);
         } else if (m.seq !== this.last + 1) {
-            this.faults.push(`event ${m.seq} after ${this.last}`);
+            this.faults.push(`event ${m.seq} after ${this.last}, over `
+                + `${this.chat.socket.io.engine.transport.name}, join ${this.joins} ${this.told}`);
         } else {
             this.seen.push(m.seq);
         }
@@ -57,6 +58,7 @@ class Member
         this.joined = false;
         this.early = [];
         const turn = this.joins += 1;
+        this.told = '';
         let answer;
         try {
             answer = await this.chat.ask('chat:join-room', { roomId: this.roomId }, 30000 * SLOW);
@@ -67,6 +69,7 @@ class Member
             this.faults.push(`join: ${JSON.stringify(answer)}`);
             return;
         }
+        this.told = `to ${answer.lastSeq}`;
         if (turn === 1) {
             for (let seq = this.last + 1; seq <= answer.lastSeq; seq += 1) {
                 this.seen.push(seq);
