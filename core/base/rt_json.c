@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <math.h>
 #include <rt/rt_json.h>
+#include <rt/rt_text.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -481,4 +482,38 @@ rt_json_set_str(json_t *object, const char *key, rt_str_t value)
     /* jansson takes NULL for a missing value, not for an empty one */
     return json_object_set_new(object, key,
         json_stringn(value.len == 0 ? "" : value.data, value.len));
+}
+
+
+void
+rt_json_put_text(rt_buf_t *buf, rt_str_t s)
+{
+    if (s.len == 0) {
+        rt_buf_append_str(buf, rt_str("null"));
+    } else {
+        rt_buf_append_json_string(buf, s);
+    }
+}
+
+
+void
+rt_json_put_time(rt_buf_t *buf, int64_t time_ms)
+{
+    char text[RT_TIME_LEN + 1];
+
+    rt_time_format(text, time_ms);
+    rt_buf_append(buf, "\"", 1);
+    rt_buf_append(buf, text, RT_TIME_LEN);
+    rt_buf_append(buf, "\"", 1);
+}
+
+
+void
+rt_json_put_time_or_null(rt_buf_t *buf, int64_t time_ms)
+{
+    if (time_ms) {
+        rt_json_put_time(buf, time_ms);
+    } else {
+        rt_buf_append_str(buf, rt_str("null"));
+    }
 }

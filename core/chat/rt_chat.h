@@ -133,10 +133,6 @@ rt_status_t rt_room_draft_customer(rt_call_t *call, const rt_room_customer_t *cu
 rt_status_t rt_room_find_or_make(rt_call_t *call, rt_room_t *draft, rt_room_t **out);
 
 
-/* A string, or null when it is empty; a time as JSON string. */
-void rt_json_put_text(rt_buf_t *buf, rt_str_t s);
-void rt_json_put_time(rt_buf_t *buf, int64_t time_ms);
-
 /* An object or array of the request as JSON text in the call's arena; {NULL, 0} for NULL and
  * without memory (*failed is then set). */
 rt_str_t rt_call_json(rt_call_t *call, const json_t *value, int *failed);

@@ -2,35 +2,13 @@
 
 #include <string.h>
 
+#include <rt/rt_json.h>
 #include <rt/rt_text.h>
 
 #include "chat/rt_chat.h"
 
 
 #define rt_emit_put(buf, literal) rt_buf_append((buf), (literal), sizeof(literal) - 1)
-
-
-void
-rt_json_put_text(rt_buf_t *buf, rt_str_t s)
-{
-    if (s.len == 0) {
-        rt_emit_put(buf, "null");
-    } else {
-        rt_buf_append_json_string(buf, s);
-    }
-}
-
-
-void
-rt_json_put_time(rt_buf_t *buf, int64_t time_ms)
-{
-    char text[RT_TIME_LEN + 1];
-
-    rt_time_format(text, time_ms);
-    rt_emit_put(buf, "\"");
-    rt_buf_append(buf, text, RT_TIME_LEN);
-    rt_emit_put(buf, "\"");
-}
 
 
 /* Not all staff of the business may read every room: what is said in the others is told to the

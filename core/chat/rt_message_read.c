@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include <rt/rt_json.h>
 #include <rt/rt_text.h>
 
 #include "chat/rt_chat.h"

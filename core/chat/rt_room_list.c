@@ -3,6 +3,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include <rt/rt_json.h>
+
 #include "chat/rt_access.h"
 #include "chat/rt_chat.h"
 #include "chat/rt_schema.h"

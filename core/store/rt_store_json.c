@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include <rt/rt_json.h>
 #include <rt/rt_text.h>
 
 #include "store/rt_store.h"
@@ -32,17 +33,6 @@ rt_name_find(const char *const *names, rt_str_t name)
 }
 
 
-static void
-rt_store_put_text(rt_buf_t *buf, rt_str_t s)
-{
-    if (s.len == 0) {
-        rt_store_put(buf, "null");
-    } else {
-        rt_buf_append_json_string(buf, s);
-    }
-}
-
-
 /* Ids of ours need no escaping. */
 static void
 rt_store_put_id(rt_buf_t *buf, rt_str_t id)
@@ -59,24 +49,6 @@ rt_store_put_id(rt_buf_t *buf, rt_str_t id)
 
     rt_store_put(buf, "\"");
     rt_buf_append_str(buf, id);
-    rt_store_put(buf, "\"");
-}
-
-
-/* 0 stands for no time. */
-static void
-rt_store_put_time(rt_buf_t *buf, int64_t time_ms)
-{
-    char text[RT_TIME_LEN + 1];
-
-    if (time_ms == 0) {
-        rt_store_put(buf, "null");
-        return;
-    }
-
-    rt_time_format(text, time_ms);
-    rt_store_put(buf, "\"");
-    rt_buf_append(buf, text, RT_TIME_LEN);
     rt_store_put(buf, "\"");
 }
 
@@ -107,11 +79,11 @@ rt_room_write_json(rt_buf_t *buf, const rt_room_t *room)
     rt_store_put(buf, ",\"id\":");
     rt_store_put_id(buf, room->id);
     rt_store_put(buf, ",\"businessId\":");
-    rt_store_put_text(buf, room->business_id);
+    rt_json_put_text(buf, room->business_id);
     rt_store_put(buf, ",\"roomType\":");
-    rt_store_put_text(buf, rt_str_c(rt_room_type_names[room->type]));
+    rt_json_put_text(buf, rt_str_c(rt_room_type_names[room->type]));
     rt_store_put(buf, ",\"roomName\":");
-    rt_store_put_text(buf, room->name);
+    rt_json_put_text(buf, room->name);
     rt_store_put(buf, ",\"isActive\":");
     rt_store_put_bool(buf, room->is_active);
     rt_store_put(buf, ",\"isArchived\":");
@@ -119,9 +91,9 @@ rt_room_write_json(rt_buf_t *buf, const rt_room_t *room)
     rt_store_put(buf, ",\"lastMessageId\":");
     rt_store_put_id(buf, room->last_message_id);
     rt_store_put(buf, ",\"lastMessageAt\":");
-    rt_store_put_time(buf, room->last_message_at_ms);
+    rt_json_put_time_or_null(buf, room->last_message_at_ms);
     rt_store_put(buf, ",\"lastMessage\":");
-    rt_store_put_text(buf, room->last_message);
+    rt_json_put_text(buf, room->last_message);
     rt_store_put(buf, ",\"unreadCount\":");
     rt_buf_append_int(buf, room->unread_count);
     rt_store_put(buf, ",\"seq\":");
@@ -129,9 +101,9 @@ rt_room_write_json(rt_buf_t *buf, const rt_room_t *room)
     rt_store_put(buf, ",\"metadata\":");
     rt_store_put_json(buf, room->metadata, rt_str("{}"));
     rt_store_put(buf, ",\"createdAt\":");
-    rt_store_put_time(buf, room->created_at_ms);
+    rt_json_put_time_or_null(buf, room->created_at_ms);
     rt_store_put(buf, ",\"updatedAt\":");
-    rt_store_put_time(buf, room->updated_at_ms);
+    rt_json_put_time_or_null(buf, room->updated_at_ms);
     rt_store_put(buf, "}");
 }
 
@@ -146,15 +118,15 @@ rt_message_write_head(rt_buf_t *buf, const rt_message_t *message)
     rt_store_put(buf, ",\"roomId\":");
     rt_store_put_id(buf, message->room->id);
     rt_store_put(buf, ",\"businessId\":");
-    rt_store_put_text(buf, message->room->business_id);
+    rt_json_put_text(buf, message->room->business_id);
     rt_store_put(buf, ",\"senderId\":");
-    rt_store_put_text(buf, message->sender_id);
+    rt_json_put_text(buf, message->sender_id);
     rt_store_put(buf, ",\"senderType\":");
-    rt_store_put_text(buf, rt_str_c(rt_sender_type_names[message->sender_type]));
+    rt_json_put_text(buf, rt_str_c(rt_sender_type_names[message->sender_type]));
     rt_store_put(buf, ",\"senderName\":");
-    rt_store_put_text(buf, message->sender_name);
+    rt_json_put_text(buf, message->sender_name);
     rt_store_put(buf, ",\"messageType\":");
-    rt_store_put_text(buf, message->message_type);
+    rt_json_put_text(buf, message->message_type);
     rt_store_put(buf, ",\"content\":");
     rt_buf_append_json_string(buf, message->content);
     rt_store_put(buf, ",\"attachments\":");
@@ -162,7 +134,7 @@ rt_message_write_head(rt_buf_t *buf, const rt_message_t *message)
     rt_store_put(buf, ",\"replyToMessageId\":");
     rt_store_put_id(buf, message->reply_to_id);
     rt_store_put(buf, ",\"clientMessageId\":");
-    rt_store_put_text(buf, message->client_id);
+    rt_json_put_text(buf, message->client_id);
     rt_store_put(buf, ",\"isAutomated\":");
     rt_store_put_bool(buf, message->kind == RT_MESSAGE_AUTOMATED);
     rt_store_put(buf, ",\"isFAQ\":");
@@ -178,7 +150,7 @@ rt_message_write_head(rt_buf_t *buf, const rt_message_t *message)
     rt_store_put(buf, ",\"metadata\":");
     rt_store_put_json(buf, message->metadata, rt_str("{}"));
     rt_store_put(buf, ",\"createdAt\":");
-    rt_store_put_time(buf, message->created_at_ms);
+    rt_json_put_time_or_null(buf, message->created_at_ms);
 }
 
 
@@ -191,8 +163,8 @@ rt_message_write_tail(rt_buf_t *buf, int64_t seq, int is_read, int64_t read_at_m
     rt_store_put(buf, ",\"isRead\":");
     rt_store_put_bool(buf, is_read);
     rt_store_put(buf, ",\"readAt\":");
-    rt_store_put_time(buf, read_at_ms);
+    rt_json_put_time_or_null(buf, read_at_ms);
     rt_store_put(buf, ",\"updatedAt\":");
-    rt_store_put_time(buf, updated_at_ms);
+    rt_json_put_time_or_null(buf, updated_at_ms);
     rt_store_put(buf, "}");
 }

@@ -1,5 +1,6 @@
 /* Notifications as JSON documents, the same whichever store keeps them. */
 
+#include <rt/rt_json.h>
 #include <rt/rt_text.h>
 
 #include "store/rt_store_notify.h"
@@ -11,17 +12,6 @@ const char *const rt_notify_type_names[] = {"booking", "payment", "client", "app
     "inventory", "system", "audit", NULL};
 
 
-static void
-rt_notify_put_text(rt_buf_t *buf, rt_str_t s)
-{
-    if (s.len == 0) {
-        rt_notify_put(buf, "null");
-    } else {
-        rt_buf_append_json_string(buf, s);
-    }
-}
-
-
 void
 rt_notification_write_head(rt_buf_t *buf, const rt_notification_t *item)
 {
@@ -30,23 +20,23 @@ rt_notification_write_head(rt_buf_t *buf, const rt_notification_t *item)
     rt_time_format(time, item->created_at_ms);
 
     rt_notify_put(buf, "{\"_id\":");
-    rt_notify_put_text(buf, item->id);
+    rt_json_put_text(buf, item->id);
     rt_notify_put(buf, ",\"businessId\":");
-    rt_notify_put_text(buf, item->business_id);
+    rt_json_put_text(buf, item->business_id);
     rt_notify_put(buf, ",\"userId\":");
-    rt_notify_put_text(buf, item->user_id);
+    rt_json_put_text(buf, item->user_id);
     rt_notify_put(buf, ",\"type\":");
-    rt_notify_put_text(buf, rt_str_c(rt_notify_type_names[item->type]));
+    rt_json_put_text(buf, rt_str_c(rt_notify_type_names[item->type]));
     rt_notify_put(buf, ",\"subType\":");
-    rt_notify_put_text(buf, item->sub_type);
+    rt_json_put_text(buf, item->sub_type);
     rt_notify_put(buf, ",\"title\":");
-    rt_notify_put_text(buf, item->title);
+    rt_json_put_text(buf, item->title);
     rt_notify_put(buf, ",\"message\":");
-    rt_notify_put_text(buf, item->message);
+    rt_json_put_text(buf, item->message);
     rt_notify_put(buf, ",\"data\":");
     rt_buf_append_str(buf, item->data.len ? item->data : rt_str("{}"));
     rt_notify_put(buf, ",\"priority\":");
-    rt_notify_put_text(buf, item->priority);
+    rt_json_put_text(buf, item->priority);
     rt_notify_put(buf, ",\"createdAt\":\"");
     rt_buf_append(buf, time, RT_TIME_LEN);
     rt_notify_put(buf, "\",\"timestamp\":\"");

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rt/rt_json.h>
 #include <rt/rt_text.h>
 
 #include "webhook/rt_webhook.h"

@@ -489,17 +489,6 @@ rt_webhook_test(rt_core_t *core, rt_call_t *call)
 
 
 static void
-rt_webhook_put_time(rt_buf_t *buf, int64_t time_ms)
-{
-    if (time_ms) {
-        rt_json_put_time(buf, time_ms);
-    } else {
-        rt_webhook_put(buf, "null");
-    }
-}
-
-
-static void
 rt_webhook_write_delivery(rt_buf_t *buf, const rt_delivery_t *row)
 {
     rt_webhook_put(buf, "{\"_id\":");
@@ -515,7 +504,7 @@ rt_webhook_write_delivery(rt_buf_t *buf, const rt_delivery_t *row)
     rt_webhook_put(buf, ",\"attempts\":");
     rt_buf_append_int(buf, row->attempts);
     rt_webhook_put(buf, ",\"nextAt\":");
-    rt_webhook_put_time(buf, row->status == RT_DELIVERY_PENDING ? row->next_at_ms : 0);
+    rt_json_put_time_or_null(buf, row->status == RT_DELIVERY_PENDING ? row->next_at_ms : 0);
     rt_webhook_put(buf, ",\"lastStatus\":");
 
     if (row->last_status) {
@@ -529,7 +518,7 @@ rt_webhook_write_delivery(rt_buf_t *buf, const rt_delivery_t *row)
     rt_webhook_put(buf, ",\"createdAt\":");
     rt_json_put_time(buf, row->created_at_ms);
     rt_webhook_put(buf, ",\"deliveredAt\":");
-    rt_webhook_put_time(buf, row->delivered_at_ms);
+    rt_json_put_time_or_null(buf, row->delivered_at_ms);
     rt_webhook_put(buf, ",\"payload\":");
     rt_buf_append_str(buf, row->payload);
     rt_webhook_put(buf, "}");

@@ -41,4 +41,10 @@ rt_str_t rt_json_get_str(const json_t *object, const char *key);
 /* Sets a string member from counted text; 0 or -1 as json_object_set_new. */
 int rt_json_set_str(json_t *object, const char *key, rt_str_t value);
 
+/* Append to JSON text: a string, or null when it is empty; a time (milliseconds since 1970) as a
+ * string; the same, but null for 0. Without memory buf->failed is set, as of all appends. */
+void rt_json_put_text(rt_buf_t *buf, rt_str_t s);
+void rt_json_put_time(rt_buf_t *buf, int64_t time_ms);
+void rt_json_put_time_or_null(rt_buf_t *buf, int64_t time_ms);
+
 #endif
