@@ -11,13 +11,13 @@
  *                  state: unknown ─▶ up ◀─▶ down      sessions begin only while it is up
  */
 
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include <rt/rt_text.h>
 
+#include "base/rt_thread.h"
 #include "store/rt_store_mongo.h"
 
 
@@ -281,8 +281,6 @@ rt_mongo_own(void *data)
 rt_status_t
 rt_mongo_pool_start(rt_mongo_store_t *store)
 {
-    int                failed;
-    sigset_t           all, before;
     pthread_condattr_t attributes;
 
     pthread_mutex_init(&store->lock, NULL);
@@ -292,13 +290,7 @@ rt_mongo_pool_start(rt_mongo_store_t *store)
     pthread_condattr_destroy(&attributes);
     store->opened_ms = rt_mongo_clock_ms();
 
-    /* it must not take signals that are meant for the host's own threads */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    failed = pthread_create(&store->owner, NULL, rt_mongo_own, store);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-
-    return failed ? RT_ERROR : RT_OK;
+    return rt_thread_start(&store->owner, rt_mongo_own, store) == 0 ? RT_OK : RT_ERROR;
 }
 
 

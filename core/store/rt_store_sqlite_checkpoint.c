@@ -6,9 +6,9 @@
  * never comes true under steady writing; so when it has grown to RT_SQLITE_LOG_MAX the writer moves
  * the rest itself: little, since the thread has just been there. */
 
-#include <signal.h>
 #include <stdlib.h>
 
+#include "base/rt_thread.h"
 #include "store/rt_store_sqlite.h"
 
 
@@ -103,22 +103,6 @@ rt_sqlite_checkpoint_on_commit(void *data, sqlite3 *db, const char *name, int pa
 }
 
 
-/* The thread must not take signals that are meant for the host's own threads. */
-static int
-rt_sqlite_checkpoint_thread(rt_sqlite_checkpoint_t *checkpoint)
-{
-    int      failed;
-    sigset_t all, before;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    failed = pthread_create(&checkpoint->thread, NULL, rt_sqlite_checkpoint_run, checkpoint);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-
-    return failed;
-}
-
-
 rt_status_t
 rt_sqlite_checkpoint_start(rt_sqlite_store_t *store, rt_error_t *error)
 {
@@ -139,7 +123,7 @@ rt_sqlite_checkpoint_start(rt_sqlite_store_t *store, rt_error_t *error)
     pthread_mutex_init(&checkpoint->lock, NULL);
     pthread_cond_init(&checkpoint->wake, NULL);
 
-    if (rt_sqlite_checkpoint_thread(checkpoint) != 0) {
+    if (rt_thread_start(&checkpoint->thread, rt_sqlite_checkpoint_run, checkpoint) != 0) {
         pthread_cond_destroy(&checkpoint->wake);
         pthread_mutex_destroy(&checkpoint->lock);
         rt_sqlite_disconnect(checkpoint->db);

@@ -3,13 +3,13 @@
  * Where no business has a webhook it asks the store for them every two seconds and does nothing
  * else. A receiver that hangs holds at most a few of the places, so that the others go on. */
 
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <rt/rt_text.h>
 
+#include "base/rt_thread.h"
 #include "webhook/rt_webhook_send.h"
 
 
@@ -414,6 +414,7 @@ rt_webhook_step_sweep(rt_webhook_run_t *run, rt_store_session_t *session)
 static void
 rt_webhook_tick(rt_webhook_run_t *run)
 {
+    size_t         count;
     int64_t        now_ms;
     rt_webhooks_t *webhooks = run->webhooks;
 
@@ -439,10 +440,10 @@ rt_webhook_tick(rt_webhook_run_t *run)
         run->asked_ms = now_ms;
 
         pthread_mutex_lock(&webhooks->lock);
-        now_ms = (int64_t) webhooks->count;
+        count = webhooks->count;
         pthread_mutex_unlock(&webhooks->lock);
 
-        if (now_ms) {
+        if (count) {
             rt_webhook_claim(run);
         }
     }
@@ -505,22 +506,6 @@ rt_webhook_thread(void *data)
 }
 
 
-/* Signals are for nginx's own thread. */
-static int
-rt_webhook_spawn(rt_webhooks_t *webhooks, rt_webhook_run_t *run)
-{
-    int      failed;
-    sigset_t all, before;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    failed = pthread_create(&webhooks->thread, NULL, rt_webhook_thread, run);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-
-    return failed;
-}
-
-
 static void
 rt_webhooks_free(rt_webhooks_t *webhooks)
 {
@@ -572,7 +557,7 @@ rt_webhooks_create(rt_webhooks_t **out, rt_store_t *store, const rt_core_options
     run->webhooks = webhooks;
     run->multi = webhooks->multi;
 
-    if (rt_webhook_spawn(webhooks, run)) {
+    if (rt_thread_start(&webhooks->thread, rt_webhook_thread, run) != 0) {
         free(run);
         rt_webhooks_free(webhooks);
         return rt_error_set(error, RT_ERROR, "webhooks: can't make a thread");
