@@ -178,6 +178,25 @@ rt_status_t rt_mongo_read(const bson_t *document, const rt_mongo_field_t *fields
     rt_arena_t *arena);
 
 
+/* ---- rt_store_mongo_ids.c: documents by their ids */
+
+typedef struct {
+    rt_arena_t *arena;
+    rt_str_t   *ids; /* in the arena */
+    size_t      count;
+    size_t      size; /* how many at most */
+} rt_mongo_ids_t;
+
+/* The ids of what the filter finds, by createdAt: order 1, the oldest first; -1, the newest. */
+rt_status_t rt_mongo_ids_find(rt_mongo_t *db, mongoc_collection_t *collection, const bson_t *filter,
+    int order, rt_mongo_ids_t *ids);
+
+/* Deletes the `limit` oldest of what the filter finds. *removed: those that nobody else deleted
+ * meanwhile. */
+rt_status_t rt_mongo_delete_oldest(rt_mongo_t *db, mongoc_collection_t *collection,
+    const bson_t *filter, int64_t limit, int64_t *removed);
+
+
 /* ---- rt_store_mongo_room.c: a room's document */
 
 rt_status_t rt_mongo_room_read(const bson_t *document, rt_arena_t *arena, rt_mongo_room_t *out);

@@ -351,66 +351,6 @@ rt_mongo_notify_list(rt_store_session_t *session, rt_arena_t *arena, const rt_no
 }
 
 
-/* Ids of what is found. */
-typedef struct {
-    rt_arena_t *arena;
-    rt_str_t   *ids;
-    size_t      count;
-    size_t      size;
-} rt_mongo_ids_t;
-
-
-static rt_status_t
-rt_mongo_ids_row(void *data, const bson_t *document)
-{
-    rt_status_t     status;
-    rt_mongo_ids_t *ids = data;
-
-    const rt_mongo_field_t fields[] = {{"_id", RT_MONGO_TEXT, 0}, {NULL, RT_MONGO_TEXT, 0}};
-
-    if (ids->count == ids->size) {
-        return RT_OK;
-    }
-
-    ids->ids[ids->count] = rt_str_null;
-    status = rt_mongo_read(document, fields, &ids->ids[ids->count], ids->arena);
-
-    if (status == RT_OK && ids->ids[ids->count].len) {
-        ids->count++;
-    }
-
-    return status;
-}
-
-
-static rt_status_t
-rt_mongo_ids_find(rt_mongo_t *db, const bson_t *filter, const char *by, int order,
-    rt_mongo_ids_t *ids)
-{
-    bson_t               options = BSON_INITIALIZER;
-    rt_status_t          status;
-    mongoc_collection_t *collection;
-
-    ids->ids = rt_arena_alloc(ids->arena, (ids->size + 1) * sizeof(rt_str_t));
-    if (ids->ids == NULL) {
-        bson_destroy(&options);
-        return RT_NO_MEMORY;
-    }
-
-    collection = rt_mongo_notifications(db);
-    BCON_APPEND(&options, "projection", "{", "_id", BCON_INT32(1), "}", "sort", "{", BCON_UTF8(by),
-        BCON_INT32(order), "}", "limit", BCON_INT64((int64_t) ids->size));
-
-    status = rt_mongo_find(db, collection, filter, &options, rt_mongo_ids_row, ids);
-
-    mongoc_collection_destroy(collection);
-    bson_destroy(&options);
-
-    return status;
-}
-
-
-/* Of one stream: finds what is unread, marks it, and counts what is left. */
 static rt_status_t
 rt_mongo_notify_read_one(rt_mongo_t *db, rt_arena_t *arena, rt_notify_reads_t *reads, int at)
 {
@@ -427,15 +367,16 @@ rt_mongo_notify_read_one(rt_mongo_t *db, rt_arena_t *arena, rt_notify_reads_t *r
     }
 
     ids.size = reads->all ? RT_NOTIFY_READS_LISTED : reads->count;
-    status = rt_mongo_ids_find(db, &filter, "createdAt", -1, &ids);
+    collection = rt_mongo_notifications(db);
+    status = rt_mongo_ids_find(db, collection, &filter, -1, &ids);
 
     if (status == RT_OK && ids.count) {
         BCON_APPEND(&update, "$set", "{", "isRead", BCON_BOOL(true), "readAt",
             BCON_DATE_TIME(reads->now_ms), "}");
-        collection = rt_mongo_notifications(db);
         status = rt_mongo_update(db, collection, 1, &filter, &update, &reads->streams[at].newly);
-        mongoc_collection_destroy(collection);
     }
+
+    mongoc_collection_destroy(collection);
 
     reads->streams[at].ids = ids.ids;
     reads->streams[at].count = ids.count;
@@ -474,44 +415,16 @@ rt_status_t
 rt_mongo_notify_sweep(rt_store_session_t *session, int64_t before_ms, int64_t limit,
     int64_t *removed)
 {
-    int                  done;
-    bson_t               filter = BSON_INITIALIZER, reply;
+    bson_t               filter = BSON_INITIALIZER;
     rt_mongo_t          *db = (rt_mongo_t *) session;
     rt_status_t          status;
-    bson_iter_t          iter;
-    bson_error_t         error;
-    rt_mongo_ids_t       ids = {.size = (size_t) limit};
     mongoc_collection_t *collection;
 
-    *removed = 0;
-    ids.arena = rt_arena_create(65536);
-    if (ids.arena == NULL) {
-        bson_destroy(&filter);
-        return RT_NO_MEMORY;
-    }
-
     BCON_APPEND(&filter, "createdAt", "{", "$lt", BCON_DATE_TIME(before_ms), "}");
-    status = rt_mongo_ids_find(db, &filter, "createdAt", 1, &ids);
+    collection = rt_mongo_notifications(db);
+    status = rt_mongo_delete_oldest(db, collection, &filter, limit, removed);
+    mongoc_collection_destroy(collection);
     bson_destroy(&filter);
-
-    if (status == RT_OK && ids.count) {
-        bson_init(&filter);
-        rt_mongo_put_any(&filter, "_id", ids.ids, ids.count);
-        collection = rt_mongo_notifications(db);
-        done = mongoc_collection_delete_many(collection, &filter, NULL, &reply, &error);
-
-        if (!done) {
-            status = rt_mongo_failed(db, &error);
-        } else if (bson_iter_init_find(&iter, &reply, "deletedCount")) {
-            *removed = bson_iter_as_int64(&iter);
-        }
-
-        bson_destroy(&reply);
-        bson_destroy(&filter);
-        mongoc_collection_destroy(collection);
-    }
-
-    rt_arena_destroy(ids.arena);
 
     return status;
 }

@@ -692,75 +692,21 @@ rt_mongo_delivery_retry(rt_store_session_t *session, rt_str_t webhook_id, rt_str
 }
 
 
-/* Ids first, since deleting knows no limit. */
 static rt_status_t
 rt_mongo_delivery_sweep(rt_store_session_t *session, int64_t before_ms, int64_t limit,
     int64_t *removed)
 {
-    bson_t               filter = BSON_INITIALIZER, options = BSON_INITIALIZER, part;
-    size_t               i;
-    rt_str_t            *ids;
-    rt_arena_t          *arena;
+    bson_t               filter = BSON_INITIALIZER;
     rt_mongo_t          *db = (rt_mongo_t *) session;
     rt_status_t          status;
-    bson_error_t         error;
-    rt_delivery_t       *found;
-    rt_mongo_rows_t      rows = {.size = sizeof(rt_delivery_t)};
     mongoc_collection_t *collection;
 
-    *removed = 0;
-    arena = rt_arena_create(0);
-    rows.arena = arena;
-
-    bson_append_document_begin(&filter, "createdAt", -1, &part);
-    BSON_APPEND_DATE_TIME(&part, "$lt", before_ms);
-    bson_append_document_end(&filter, &part);
-    bson_append_document_begin(&filter, "status", -1, &part);
-    BSON_APPEND_UTF8(&part, "$ne", rt_delivery_status_names[RT_DELIVERY_PENDING]);
-    bson_append_document_end(&filter, &part);
-    bson_append_document_begin(&options, "projection", -1, &part);
-    BSON_APPEND_INT32(&part, "_id", 1);
-    bson_append_document_end(&options, &part);
-    BSON_APPEND_INT64(&options, "limit", limit);
-
-    if (arena == NULL) {
-        bson_destroy(&filter);
-        bson_destroy(&options);
-        return RT_NO_MEMORY;
-    }
-
-    status = rt_mongo_webhook_find(db, "webhookdeliveries", &filter, &options, rt_mongo_on_delivery,
-        &rows);
-    ids = rt_arena_alloc(arena, (rows.count + 1) * sizeof(rt_str_t));
-
-    if (status == RT_OK && ids == NULL) {
-        status = RT_NO_MEMORY;
-    }
-
-    if (status != RT_OK || rows.count == 0) {
-        rt_arena_destroy(arena);
-        return status;
-    }
-
-    found = (rt_delivery_t *) rows.rows;
-
-    for (i = 0; i < rows.count; i++) {
-        ids[i] = found[i].id;
-    }
-
-    bson_init(&filter);
-    rt_mongo_put_any(&filter, "_id", ids, rows.count);
+    BCON_APPEND(&filter, "createdAt", "{", "$lt", BCON_DATE_TIME(before_ms), "}", "status", "{",
+        "$ne", BCON_UTF8(rt_delivery_status_names[RT_DELIVERY_PENDING]), "}");
     collection = rt_mongo_webhooks(db, "webhookdeliveries");
-
-    if (mongoc_collection_delete_many(collection, &filter, NULL, NULL, &error)) {
-        *removed = (int64_t) rows.count;
-    } else {
-        status = rt_mongo_failed(db, &error);
-    }
-
+    status = rt_mongo_delete_oldest(db, collection, &filter, limit, removed);
     mongoc_collection_destroy(collection);
     bson_destroy(&filter);
-    rt_arena_destroy(arena);
 
     return status;
 }

@@ -132,6 +132,10 @@ int rt_sqlite_step(sqlite3_stmt *statement);
  * on. */
 rt_status_t rt_sqlite_run(rt_sqlite_t *db, sqlite3_stmt *statement);
 
+/* Runs a statement that removes `limit` of what is older than ?1; ?2 is limit. */
+rt_status_t rt_sqlite_sweep(rt_sqlite_t *db, rt_sql_t which, int64_t before_ms, int64_t limit,
+    int64_t *removed);
+
 /* The status of SQLite's code, told to the log when it is news; spoils the session. */
 rt_status_t rt_sqlite_failed(rt_sqlite_t *db, int code);
 

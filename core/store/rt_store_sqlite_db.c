@@ -248,6 +248,27 @@ rt_sqlite_run(rt_sqlite_t *db, sqlite3_stmt *statement)
 
 
 rt_status_t
+rt_sqlite_sweep(rt_sqlite_t *db, rt_sql_t which, int64_t before_ms, int64_t limit, int64_t *removed)
+{
+    rt_status_t   status;
+    sqlite3_stmt *statement;
+
+    statement = rt_sqlite_statement(db, which);
+    if (statement == NULL) {
+        return RT_UNAVAILABLE;
+    }
+
+    rt_sqlite_bind_int(statement, 1, before_ms);
+    rt_sqlite_bind_int(statement, 2, limit);
+
+    status = rt_sqlite_run(db, statement);
+    *removed = status == RT_OK ? sqlite3_changes(db->db) : 0;
+
+    return status;
+}
+
+
+rt_status_t
 rt_sqlite_failed(rt_sqlite_t *db, int code)
 {
     int before;

@@ -438,22 +438,7 @@ static rt_status_t
 rt_sqlite_notify_sweep(rt_store_session_t *session, int64_t before_ms, int64_t limit,
     int64_t *removed)
 {
-    rt_status_t   status;
-    rt_sqlite_t  *db = (rt_sqlite_t *) session;
-    sqlite3_stmt *statement;
-
-    statement = rt_sqlite_statement(db, RT_SQL_NOTIFY_SWEEP);
-    if (statement == NULL) {
-        return RT_UNAVAILABLE;
-    }
-
-    rt_sqlite_bind_int(statement, 1, before_ms);
-    rt_sqlite_bind_int(statement, 2, limit);
-
-    status = rt_sqlite_run(db, statement);
-    *removed = status == RT_OK ? sqlite3_changes(db->db) : 0;
-
-    return status;
+    return rt_sqlite_sweep((rt_sqlite_t *) session, RT_SQL_NOTIFY_SWEEP, before_ms, limit, removed);
 }
 
 

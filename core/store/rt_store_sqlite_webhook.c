@@ -5,11 +5,12 @@
 #include "store/rt_store_sqlite.h"
 
 
-/* The columns of both, in the order of the readers below. */
+/* The columns of both, in the order of the statements. */
 static rt_status_t
-rt_sqlite_webhook_row(sqlite3_stmt *statement, rt_arena_t *arena, rt_webhook_t *out)
+rt_sqlite_read_webhook(sqlite3_stmt *statement, rt_arena_t *arena, void *row)
 {
-    int failed;
+    int           failed;
+    rt_webhook_t *out = row;
 
     failed = 0;
 
@@ -28,9 +29,10 @@ rt_sqlite_webhook_row(sqlite3_stmt *statement, rt_arena_t *arena, rt_webhook_t *
 
 
 static rt_status_t
-rt_sqlite_delivery_row(sqlite3_stmt *statement, rt_arena_t *arena, rt_delivery_t *out)
+rt_sqlite_read_delivery(sqlite3_stmt *statement, rt_arena_t *arena, void *row)
 {
-    int failed;
+    int            failed;
+    rt_delivery_t *out = row;
 
     failed = 0;
 
@@ -106,20 +108,6 @@ rt_sqlite_rows(rt_sqlite_t *db, sqlite3_stmt *statement, rt_arena_t *arena, size
     *count = n;
 
     return RT_OK;
-}
-
-
-static rt_status_t
-rt_sqlite_read_webhook(sqlite3_stmt *statement, rt_arena_t *arena, void *out)
-{
-    return rt_sqlite_webhook_row(statement, arena, out);
-}
-
-
-static rt_status_t
-rt_sqlite_read_delivery(sqlite3_stmt *statement, rt_arena_t *arena, void *out)
-{
-    return rt_sqlite_delivery_row(statement, arena, out);
 }
 
 
@@ -470,22 +458,8 @@ static rt_status_t
 rt_sqlite_delivery_sweep(rt_store_session_t *session, int64_t before_ms, int64_t limit,
     int64_t *removed)
 {
-    rt_status_t   status;
-    rt_sqlite_t  *db = (rt_sqlite_t *) session;
-    sqlite3_stmt *statement;
-
-    statement = rt_sqlite_statement(db, RT_SQL_DELIVERIES_SWEEP);
-    if (statement == NULL) {
-        return RT_UNAVAILABLE;
-    }
-
-    rt_sqlite_bind_int(statement, 1, before_ms);
-    rt_sqlite_bind_int(statement, 2, limit);
-
-    status = rt_sqlite_run(db, statement);
-    *removed = status == RT_OK ? sqlite3_changes(db->db) : 0;
-
-    return status;
+    return rt_sqlite_sweep((rt_sqlite_t *) session, RT_SQL_DELIVERIES_SWEEP, before_ms, limit,
+        removed);
 }
 
 

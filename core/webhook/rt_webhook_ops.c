@@ -79,14 +79,17 @@ rt_webhook_read(rt_core_t *core, rt_call_t *call, rt_webhook_request_t *request)
 }
 
 
+/* The same, where the business must be known. */
 static rt_status_t
-rt_webhook_need_business(rt_call_t *call, const rt_webhook_request_t *request)
+rt_webhook_read_of_business(rt_core_t *core, rt_call_t *call, rt_webhook_request_t *request)
 {
-    if (request->business_id.len == 0) {
-        return rt_call_fail(call, RT_INVALID, "businessId is required");
-    }
+    rt_status_t status;
 
-    return RT_OK;
+    status = rt_webhook_read(core, call, request);
+
+    return status == RT_OK && request->business_id.len == 0
+        ? rt_call_fail(call, RT_INVALID, "businessId is required")
+        : status;
 }
 
 
@@ -261,12 +264,9 @@ rt_webhook_reply(rt_call_t *call, const rt_webhook_t *webhook, int with_secret)
 static rt_status_t
 rt_webhook_reply_success(rt_call_t *call)
 {
-    rt_buf_t buf;
+    call->reply = rt_str("{\"success\":true}");
 
-    memset(&buf, 0, sizeof(rt_buf_t));
-    rt_webhook_put(&buf, "{\"success\":true}");
-
-    return rt_call_reply(call, &buf);
+    return RT_OK;
 }
 
 
@@ -298,12 +298,7 @@ rt_webhook_create(rt_core_t *core, rt_call_t *call)
     rt_webhook_t         webhook;
     rt_webhook_request_t request;
 
-    status = rt_webhook_read(core, call, &request);
-
-    if (status == RT_OK) {
-        status = rt_webhook_need_business(call, &request);
-    }
-
+    status = rt_webhook_read_of_business(core, call, &request);
     if (status != RT_OK) {
         return status;
     }
@@ -358,12 +353,7 @@ rt_webhook_list(rt_core_t *core, rt_call_t *call)
     rt_webhook_list_t    list;
     rt_webhook_request_t request;
 
-    status = rt_webhook_read(core, call, &request);
-
-    if (status == RT_OK) {
-        status = rt_webhook_need_business(call, &request);
-    }
-
+    status = rt_webhook_read_of_business(core, call, &request);
     if (status != RT_OK) {
         return status;
     }
