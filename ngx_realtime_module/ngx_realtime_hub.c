@@ -270,8 +270,8 @@ ngx_realtime_hub_catch_up(ngx_realtime_channel_t *ch, ngx_realtime_news_t *news,
     ngx_queue_t           *q;
     ngx_realtime_member_t *m;
 
-    if (ch->behind == 0) {
-        return;
+    if (ch->behind == 0 || news->order.seq >= ch->order.next) {
+        return; /* what the order has not passed yet comes by it, to them too */
     }
 
     for (q = ngx_queue_head(&ch->members); q != ngx_queue_sentinel(&ch->members);
