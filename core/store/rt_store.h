@@ -18,6 +18,7 @@
 
 #include <rt/rt_base.h>
 
+#include "store/rt_store_assist.h"
 #include "store/rt_store_notify.h"
 #include "store/rt_store_webhook.h"
 
@@ -51,6 +52,23 @@ typedef enum {
 extern const char *const rt_room_type_names[];
 extern const char *const rt_sender_type_names[];
 
+/* What the assistant remembers of a customer-support room; no part of its document for clients. */
+typedef struct {
+    int      welcomed;
+    int64_t  asked_seq;       /* the newest message that it has to look at */
+    int64_t  done_seq;        /* it has looked at all up to this one */
+    int64_t  told_seq;        /* and what it said to them was emitted, up to this one */
+    int64_t  staff_seq;       /* of staff's newest message; 0 without one */
+    int64_t  staff_at_ms;     /* when that was */
+    int64_t  customer_at_ms;  /* of the newest message that it has looked at */
+    int64_t  offline_seq;     /* of the message that was answered by "offline" last; 0: none */
+    int64_t  acknowledge_seq; /* the same of the acknowledgment */
+    int64_t  called_seq;      /* of the message for which staff were called last */
+    int64_t  feedback_seq;    /* of the newest "Was this helpful?" or answer to it; 0: none is open */
+    rt_str_t feedback_id;     /* the FAQ's message that it is about */
+    rt_str_t feedback_faq;    /* the FAQ */
+} rt_room_assist_t;
+
 /* A room. Empty texts stand for null in its document. */
 typedef struct {
     rt_str_t       id;
@@ -75,6 +93,8 @@ typedef struct {
     rt_str_t       priority;
     rt_str_t       assigned_staff_id;
     int64_t        store_key; /* the store's own */
+
+    rt_room_assist_t assist;
 } rt_room_t;
 
 /* A message to be stored, and what became of it. Empty texts stand for null. */
@@ -94,6 +114,9 @@ typedef struct {
     rt_str_t          quick_replies; /* JSON array text */
     rt_str_t          metadata;      /* JSON object text */
     rt_str_t          preview;       /* what the room shows as lastMessage */
+    rt_str_t          response_type; /* of an automatic response */
+    rt_str_t          confidence;    /* of a FAQ's answer: a JSON number, in percent */
+    int               asks;          /* 1: the assistant has to look at it */
     int               is_edited;     /* only others do so: 0 in what is to be stored */
     int               is_deleted;
     int64_t           created_at_ms;
@@ -202,6 +225,14 @@ typedef struct {
 } rt_room_after_t;
 
 
+/* A room that waits for the assistant. */
+typedef struct {
+    rt_str_t id;
+    rt_str_t business_id;
+    int64_t  told_seq; /* of rooms_told */
+} rt_room_due_t;
+
+
 typedef enum { RT_STORE_READ, RT_STORE_WRITE } rt_store_mode_t;
 
 typedef struct {
@@ -279,6 +310,28 @@ typedef struct {
     rt_status_t (
         *messages_read)(rt_store_session_t *session, rt_arena_t *arena, rt_message_reads_t *reads);
 
+    /* Writes room->assist but for asked_seq, staff_seq and staff_at_ms, which messages_add does.
+     * RT_CONFLICT: its done_seq is not `done_before` any more, somebody else was there. is_told: 1
+     * when there is nothing to be emitted, so that the room is not due any more, unless it has been
+     * asked again. */
+    rt_status_t (*room_assist)(rt_store_session_t *session, const rt_room_t *room,
+        int64_t done_before, int is_told);
+
+    /* Rooms that the assistant was asked in before, and is not known to have answered, the longest
+     * waiting first. They wait anew from now on, so that others leave them alone. In a write
+     * session. */
+    rt_status_t (*rooms_due)(rt_store_session_t *session, rt_arena_t *arena, int64_t before_ms,
+        int64_t now_ms, int64_t limit, rt_room_due_t **out, size_t *count);
+
+    /* *out: 1 when rooms_due would give some. Cheap; in a read session. */
+    rt_status_t (*rooms_are_due)(rt_store_session_t *session, int64_t before_ms, int *out);
+
+    /* What the assistant said in these rooms was emitted, up to told_seq. */
+    rt_status_t (
+        *rooms_told)(rt_store_session_t *session, const rt_room_due_t *rooms, size_t count);
+
+    const rt_store_assist_ops_t *assist; /* FAQs and automatic responses: rt_store_assist.h */
+
     const rt_store_notify_ops_t *notify; /* notifications and audit logs: rt_store_notify.h */
 
     const rt_store_webhook_ops_t *webhooks; /* rt_store_webhook.h */
@@ -316,6 +369,9 @@ void rt_message_write_tail(rt_buf_t *buf, int64_t seq, int is_read, int64_t read
 /* What can be open only once, as one text that is the same for all rooms in the same place: see
  * room_find_open. len 0: no such rule. RT_NO_MEMORY. */
 rt_status_t rt_room_open_key(const rt_room_t *room, rt_buf_t *key);
+
+/* What a message that is stored at seq changes of what the assistant remembers. */
+void rt_room_assist_added(rt_room_t *room, const rt_message_t *message, int64_t seq);
 
 /* The beginning of a content, which the list of rooms shows. content is valid UTF-8. */
 rt_str_t rt_message_preview(rt_str_t content);

@@ -143,6 +143,17 @@ rt_message_write_head(rt_buf_t *buf, const rt_message_t *message)
     rt_store_put_id(buf, message->faq_id);
     rt_store_put(buf, ",\"quickReplies\":");
     rt_store_put_json(buf, message->quick_replies, rt_str("[]"));
+
+    if (message->response_type.len) {
+        rt_store_put(buf, ",\"responseType\":");
+        rt_json_put_text(buf, message->response_type);
+    }
+
+    if (message->confidence.len) {
+        rt_store_put(buf, ",\"confidence\":");
+        rt_buf_append_str(buf, message->confidence);
+    }
+
     rt_store_put(buf, ",\"isEdited\":");
     rt_store_put_bool(buf, message->is_edited);
     rt_store_put(buf, ",\"isDeleted\":");

@@ -337,6 +337,10 @@ const rt_store_ops_t rt_store_mongo = {
     .messages_after = rt_mongo_messages_after,
     .messages_count = rt_mongo_messages_count,
     .messages_read = rt_mongo_messages_read,
+    .room_assist = rt_mongo_room_assist,
+    .rooms_due = rt_mongo_rooms_due,
+    .rooms_are_due = rt_mongo_rooms_are_due,
+    .rooms_told = rt_mongo_rooms_told,
     .notify = &rt_store_mongo_notify,
     .webhooks = &rt_store_mongo_webhooks,
 };

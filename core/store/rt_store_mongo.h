@@ -273,4 +273,13 @@ rt_status_t rt_mongo_messages_count(rt_store_session_t *session, const rt_room_t
 rt_status_t rt_mongo_messages_read(rt_store_session_t *session, rt_arena_t *arena,
     rt_message_reads_t *reads);
 
+/* The assistant's part of rooms (rt_store_mongo_due.c). */
+rt_status_t rt_mongo_room_assist(rt_store_session_t *session, const rt_room_t *room,
+    int64_t done_before, int is_told);
+rt_status_t rt_mongo_rooms_due(rt_store_session_t *session, rt_arena_t *arena, int64_t before_ms,
+    int64_t now_ms, int64_t limit, rt_room_due_t **out, size_t *count);
+rt_status_t rt_mongo_rooms_are_due(rt_store_session_t *session, int64_t before_ms, int *out);
+rt_status_t rt_mongo_rooms_told(rt_store_session_t *session, const rt_room_due_t *rooms,
+    size_t count);
+
 #endif

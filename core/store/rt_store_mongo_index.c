@@ -40,6 +40,9 @@ static const rt_mongo_index_t rt_mongo_indexes[] = {
     {"chatrooms", "{\"businessId\":1}", "businessId_1_unread", "{\"unreadCount\":{\"$gt\":0}}", 0},
     {"chatrooms", "{\"metadata.userId\":1}", "metadata.userId_1_known",
         "{\"metadata.userId\":{\"$exists\":true}}", 0},
+    /* rooms that wait for the assistant */
+    {"chatrooms", "{\"assistantDueAt\":1}", "assistantDueAt_1",
+        "{\"assistantDueAt\":{\"$exists\":true}}", 0},
     /* one notification at each place of a stream; an event that is raised again */
     {"notifications", "{\"stream\":1,\"seq\":1}", "stream_1_seq_1", NULL, 1},
     {"notifications", "{\"businessId\":1,\"eventKey\":1}", "businessId_1_eventKey_1",

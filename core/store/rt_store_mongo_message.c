@@ -37,6 +37,8 @@ static const rt_mongo_field_t rt_mongo_message_fields[] = {
     {"isFAQ", RT_MONGO_FALSE, offsetof(rt_mongo_message_t, is_faq)},
     {"faqId", RT_MONGO_TEXT, RT_MONGO_MESSAGE(faq_id)},
     {"quickReplies", RT_MONGO_JSON, RT_MONGO_MESSAGE(quick_replies)},
+    {"responseType", RT_MONGO_TEXT, RT_MONGO_MESSAGE(response_type)},
+    {"confidence", RT_MONGO_JSON, RT_MONGO_MESSAGE(confidence)},
     {"isEdited", RT_MONGO_FALSE, RT_MONGO_MESSAGE(is_edited)},
     {"isDeleted", RT_MONGO_FALSE, RT_MONGO_MESSAGE(is_deleted)},
     {"metadata", RT_MONGO_JSON, RT_MONGO_MESSAGE(metadata)},
@@ -79,6 +81,12 @@ rt_mongo_message_write(bson_t *document, const rt_message_t *message, int64_t se
 
     if (status == RT_OK) {
         status = rt_mongo_put_list(document, "quickReplies", message->quick_replies);
+    }
+
+    rt_mongo_put_text(document, "responseType", message->response_type);
+
+    if (status == RT_OK) {
+        status = rt_mongo_put_json(document, "confidence", message->confidence, NULL);
     }
 
     BSON_APPEND_BOOL(document, "isEdited", false);

@@ -52,6 +52,25 @@ static const rt_mongo_field_t rt_mongo_metadata_fields[] = {
     {NULL, RT_MONGO_TEXT, 0},
 };
 
+#define RT_MONGO_ASSIST(member) RT_MONGO_ROOM(assist.member)
+
+static const rt_mongo_field_t rt_mongo_assist_fields[] = {
+    {"welcomed", RT_MONGO_FALSE, RT_MONGO_ASSIST(welcomed)},
+    {"askedSeq", RT_MONGO_INT, RT_MONGO_ASSIST(asked_seq)},
+    {"doneSeq", RT_MONGO_INT, RT_MONGO_ASSIST(done_seq)},
+    {"toldSeq", RT_MONGO_INT, RT_MONGO_ASSIST(told_seq)},
+    {"staffSeq", RT_MONGO_INT, RT_MONGO_ASSIST(staff_seq)},
+    {"staffAt", RT_MONGO_TIME, RT_MONGO_ASSIST(staff_at_ms)},
+    {"customerAt", RT_MONGO_TIME, RT_MONGO_ASSIST(customer_at_ms)},
+    {"offlineSeq", RT_MONGO_INT, RT_MONGO_ASSIST(offline_seq)},
+    {"acknowledgeSeq", RT_MONGO_INT, RT_MONGO_ASSIST(acknowledge_seq)},
+    {"calledSeq", RT_MONGO_INT, RT_MONGO_ASSIST(called_seq)},
+    {"feedbackSeq", RT_MONGO_INT, RT_MONGO_ASSIST(feedback_seq)},
+    {"feedbackId", RT_MONGO_TEXT, RT_MONGO_ASSIST(feedback_id)},
+    {"feedbackFaq", RT_MONGO_TEXT, RT_MONGO_ASSIST(feedback_faq)},
+    {NULL, RT_MONGO_TEXT, 0},
+};
+
 static const rt_mongo_field_t rt_mongo_type_fields[] = {
     {"roomType", RT_MONGO_TEXT, offsetof(rt_mongo_room_parts_t, type)},
     {NULL, RT_MONGO_TEXT, 0},
@@ -137,6 +156,10 @@ rt_mongo_room_read(const bson_t *document, rt_arena_t *arena, rt_mongo_room_t *o
         status = rt_mongo_read_inner(document, "last", rt_mongo_last_fields, &parts, arena);
     }
 
+    if (status == RT_OK) {
+        status = rt_mongo_read_inner(document, "assistant", rt_mongo_assist_fields, out, arena);
+    }
+
     if (status != RT_OK) {
         return status;
     }
@@ -150,6 +173,11 @@ rt_mongo_room_read(const bson_t *document, rt_arena_t *arena, rt_mongo_room_t *o
 
     if (room->unread_count < 0) {
         room->unread_count = 0;
+    }
+
+    /* whoever wrote in a room of the original's was welcomed there */
+    if (!bson_has_field(document, "assistant") && room->last_message_id.len) {
+        room->assist.welcomed = 1;
     }
 
     if (bson_iter_init_find(&iter, document, "_id") && BSON_ITER_HOLDS_UTF8(&iter)) {
@@ -274,6 +302,7 @@ rt_mongo_room_write(bson_t *document, const rt_room_t *room, rt_str_t key)
     BSON_APPEND_INT64(document, "seq", 0);
     BSON_APPEND_INT64(document, "storedCount", 0);
     BSON_APPEND_INT64(document, "unreadCount", 0);
+    BCON_APPEND(document, "assistant", "{", "welcomed", BCON_BOOL(room->assist.welcomed), "}");
     BSON_APPEND_DATE_TIME(document, "lastMessageAt", room->last_message_at_ms);
     status = rt_mongo_put_metadata(document, room->metadata, NULL);
     BSON_APPEND_DATE_TIME(document, "createdAt", room->created_at_ms);

@@ -51,6 +51,8 @@ typedef struct {
     size_t        stored; /* of them, until the room is brought up to date */
     int64_t       customers;
     rt_message_t *newest;
+    rt_message_t *asking; /* the newest that the assistant has to look at */
+    rt_message_t *staff;  /* the newest of staff's */
 } rt_mongo_place_t;
 
 typedef struct {
@@ -289,15 +291,30 @@ rt_mongo_send_command(rt_mongo_send_t *send, const bson_t *command, int ordered)
 
 
 static void
+rt_mongo_send_keep_newer(rt_message_t **newest, rt_message_t *message)
+{
+    if (*newest == NULL || (*newest)->seq < message->seq) {
+        *newest = message;
+    }
+}
+
+
+static void
 rt_mongo_send_count(rt_mongo_item_t *item)
 {
+    rt_message_t     *message = item->message;
     rt_mongo_place_t *place = item->place;
 
     place->stored++;
-    place->customers += item->message->sender_type == RT_SENDER_CUSTOMER;
+    place->customers += message->sender_type == RT_SENDER_CUSTOMER;
+    rt_mongo_send_keep_newer(&place->newest, message);
 
-    if (place->newest == NULL || place->newest->seq < item->message->seq) {
-        place->newest = item->message;
+    if (message->asks) {
+        rt_mongo_send_keep_newer(&place->asking, message);
+    }
+
+    if (message->sender_type == RT_SENDER_STAFF && place->room->type == RT_ROOM_CUSTOMER_SUPPORT) {
+        rt_mongo_send_keep_newer(&place->staff, message);
     }
 }
 
@@ -462,6 +479,21 @@ rt_mongo_put_last(bson_t *last, int64_t seq, rt_str_t id, int64_t at_ms, rt_str_
 
 
 static void
+rt_mongo_send_put_assist(bson_t *max, const rt_mongo_place_t *place)
+{
+    if (place->asking != NULL) {
+        BSON_APPEND_INT64(max, "assistant.askedSeq", place->asking->seq);
+        BSON_APPEND_DATE_TIME(max, "assistantDueAt", place->asking->created_at_ms);
+    }
+
+    if (place->staff != NULL) {
+        BSON_APPEND_INT64(max, "assistant.staffSeq", place->staff->seq);
+        BSON_APPEND_DATE_TIME(max, "assistant.staffAt", place->staff->created_at_ms);
+    }
+}
+
+
+static void
 rt_mongo_send_put_update(bson_t *update, const rt_mongo_place_t *place)
 {
     bson_t              part, last;
@@ -483,6 +515,7 @@ rt_mongo_send_put_update(bson_t *update, const rt_mongo_place_t *place)
     bson_append_document_end(&part, &last);
     BSON_APPEND_DATE_TIME(&part, "lastMessageAt", newest->created_at_ms);
     BSON_APPEND_DATE_TIME(&part, "updatedAt", newest->created_at_ms);
+    rt_mongo_send_put_assist(&part, place);
     bson_append_document_end(update, &part);
 
     bson_append_document_begin(update, "$set", -1, &part);
@@ -584,6 +617,7 @@ rt_mongo_send_finish(rt_mongo_send_t *send, rt_mongo_item_t *item)
 
     room->unread_count += message->sender_type == RT_SENDER_CUSTOMER;
     message->unread_count = room->unread_count;
+    rt_room_assist_added(room, message, message->seq);
 
     if (message == item->place->newest) {
         room->seq = message->seq;

@@ -295,6 +295,10 @@ const rt_store_ops_t rt_store_sqlite = {
     .messages_after = rt_sqlite_messages_after,
     .messages_count = rt_sqlite_messages_count,
     .messages_read = rt_sqlite_messages_read,
+    .room_assist = rt_sqlite_room_assist,
+    .rooms_due = rt_sqlite_rooms_due,
+    .rooms_are_due = rt_sqlite_rooms_are_due,
+    .rooms_told = rt_sqlite_rooms_told,
     .notify = &rt_store_sqlite_notify,
     .webhooks = &rt_store_sqlite_webhooks,
 };

@@ -21,6 +21,10 @@ typedef enum {
     RT_SQL_ROOM_STATE,
     RT_SQL_ROOM_METADATA,
     RT_SQL_ROOM_TOUCH,
+    RT_SQL_ROOM_ASSIST,
+    RT_SQL_ROOMS_DUE,
+    RT_SQL_ROOMS_ARE_DUE,
+    RT_SQL_ROOM_TOLD,
     RT_SQL_MESSAGE_ADD,
     RT_SQL_MESSAGE_GET,
     RT_SQL_MESSAGE_FIND,
@@ -119,7 +123,7 @@ rt_status_t rt_sqlite_checkpoint_start(rt_sqlite_store_t *store, rt_error_t *err
 void        rt_sqlite_checkpoint_stop(rt_sqlite_store_t *store); /* waits for it */
 
 /* The version of the tables that this code writes. */
-#define RT_SQLITE_SCHEMA 4
+#define RT_SQLITE_SCHEMA 5
 
 /* The cached statement, reset and without bindings; NULL when it can't be prepared (then the
  * session is spoiled, rt_sqlite_failed says what to return). */
@@ -172,6 +176,15 @@ rt_status_t rt_sqlite_messages_count(rt_store_session_t *session, const rt_room_
 rt_status_t rt_sqlite_messages_read(rt_store_session_t *session, rt_arena_t *arena,
     rt_message_reads_t *reads);
 
+/* The assistant's part of rooms (rt_store_sqlite_due.c). */
+rt_status_t rt_sqlite_room_assist(rt_store_session_t *session, const rt_room_t *room,
+    int64_t done_before, int is_told);
+rt_status_t rt_sqlite_rooms_due(rt_store_session_t *session, rt_arena_t *arena, int64_t before_ms,
+    int64_t now_ms, int64_t limit, rt_room_due_t **out, size_t *count);
+rt_status_t rt_sqlite_rooms_are_due(rt_store_session_t *session, int64_t before_ms, int *out);
+rt_status_t rt_sqlite_rooms_told(rt_store_session_t *session, const rt_room_due_t *rooms,
+    size_t count);
+
 /* Notifications too (rt_store_sqlite_notify.c). */
 #define RT_SQLITE_NOTIFY_COLUMNS "id, business_id, seq, type, sub_type, is_read, read_at, doc, key"
 
@@ -191,7 +204,9 @@ rt_status_t rt_sqlite_notify_read(rt_store_session_t *session, rt_arena_t *arena
 #define RT_SQLITE_ROOM_COLUMNS                                                                     \
     "key, id, business_id, type, name, is_active, is_archived, seq, unread_count, "                \
     "last_message_id, last_message, last_message_at, created_at, updated_at, metadata, "           \
-    "user_id, user_name, user_email, owner_id, member_id, priority, assigned_staff_id"
+    "user_id, user_name, user_email, owner_id, member_id, priority, assigned_staff_id, "           \
+    "welcomed, asked_seq, done_seq, told_seq, staff_seq, staff_at, customer_at, offline_seq, "     \
+    "acknowledge_seq, called_seq, feedback_seq, feedback_id, feedback_faq"
 
 /* Reads the current row. RT_NO_MEMORY. */
 rt_status_t rt_sqlite_room_row(sqlite3_stmt *statement, rt_arena_t *arena, rt_room_t *room);

@@ -214,6 +214,8 @@ rt_sqlite_message_add(rt_sqlite_t *db, rt_message_t *message)
         room->unread_count++;
     }
 
+    rt_room_assist_added(room, message, room->seq);
+
     message->seq = room->seq;
     message->unread_count = room->unread_count;
 
@@ -238,6 +240,9 @@ rt_sqlite_room_touch(rt_sqlite_t *db, const rt_room_t *room)
     rt_sqlite_bind_text(statement, 5, room->last_message);
     rt_sqlite_bind_int(statement, 6, room->last_message_at_ms);
     rt_sqlite_bind_int(statement, 7, room->updated_at_ms);
+    rt_sqlite_bind_int(statement, 8, room->assist.staff_seq);
+    rt_sqlite_bind_int(statement, 9, room->assist.staff_at_ms);
+    rt_sqlite_bind_int(statement, 10, room->assist.asked_seq);
 
     return rt_sqlite_run(db, statement);
 }

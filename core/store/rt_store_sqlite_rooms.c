@@ -34,6 +34,19 @@ rt_sqlite_room_row(sqlite3_stmt *statement, rt_arena_t *arena, rt_room_t *room)
     room->member_id = rt_sqlite_text(statement, 19, arena, &failed);
     room->priority = rt_sqlite_text(statement, 20, arena, &failed);
     room->assigned_staff_id = rt_sqlite_text(statement, 21, arena, &failed);
+    room->assist.welcomed = sqlite3_column_int(statement, 22);
+    room->assist.asked_seq = sqlite3_column_int64(statement, 23);
+    room->assist.done_seq = sqlite3_column_int64(statement, 24);
+    room->assist.told_seq = sqlite3_column_int64(statement, 25);
+    room->assist.staff_seq = sqlite3_column_int64(statement, 26);
+    room->assist.staff_at_ms = sqlite3_column_int64(statement, 27);
+    room->assist.customer_at_ms = sqlite3_column_int64(statement, 28);
+    room->assist.offline_seq = sqlite3_column_int64(statement, 29);
+    room->assist.acknowledge_seq = sqlite3_column_int64(statement, 30);
+    room->assist.called_seq = sqlite3_column_int64(statement, 31);
+    room->assist.feedback_seq = sqlite3_column_int64(statement, 32);
+    room->assist.feedback_id = rt_sqlite_text(statement, 33, arena, &failed);
+    room->assist.feedback_faq = rt_sqlite_text(statement, 34, arena, &failed);
 
     return failed ? RT_NO_MEMORY : RT_OK;
 }

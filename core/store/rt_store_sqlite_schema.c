@@ -147,11 +147,37 @@ static const char rt_sqlite_schema_webhooks[] =
     "CREATE INDEX webhookdeliveries_log ON webhookdeliveries (webhook_id, key);"
     "CREATE INDEX webhookdeliveries_done ON webhookdeliveries (created_at) WHERE status <> 0;";
 
+
+/* What the assistant remembers: rt_room_assist_t. Rooms from before it are not welcomed any more.
+ * due_at: since when it is waited for; 0: it is not. */
+static const char rt_sqlite_schema_assist_rooms[] =
+    "ALTER TABLE rooms ADD COLUMN welcomed INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE rooms ADD COLUMN asked_seq INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE rooms ADD COLUMN done_seq INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE rooms ADD COLUMN told_seq INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE rooms ADD COLUMN staff_seq INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE rooms ADD COLUMN staff_at INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE rooms ADD COLUMN customer_at INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE rooms ADD COLUMN offline_seq INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE rooms ADD COLUMN acknowledge_seq INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE rooms ADD COLUMN called_seq INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE rooms ADD COLUMN feedback_seq INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE rooms ADD COLUMN feedback_id TEXT;"
+    "ALTER TABLE rooms ADD COLUMN feedback_faq TEXT;"
+    "ALTER TABLE rooms ADD COLUMN due_at INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE rooms SET welcomed = 1 WHERE seq > 0;"
+    /* what the assistant says has no sender, and is said once, too */
+    "DROP INDEX messages_client;"
+    "CREATE UNIQUE INDEX messages_client"
+    "  ON messages (room, ifnull(sender_id, ''), client_id) WHERE client_id IS NOT NULL;"
+    "CREATE INDEX rooms_due ON rooms (due_at) WHERE due_at > 0;";
+
 static const char *const rt_sqlite_schema[RT_SQLITE_SCHEMA] = {
     rt_sqlite_schema_1,
     rt_sqlite_schema_2,
     rt_sqlite_schema_notify,
     rt_sqlite_schema_webhooks,
+    rt_sqlite_schema_assist_rooms,
 };
 
 

@@ -41,7 +41,21 @@ const char *const rt_sqlite_sql[RT_SQL_COUNT] = {
         "assigned_staff_id = ?6, updated_at = ?7 WHERE key = ?1",
     [RT_SQL_ROOM_TOUCH] =
         "UPDATE rooms SET seq = ?2, unread_count = ?3, last_message_id = ?4, last_message = ?5, "
-        "last_message_at = ?6, updated_at = ?7 WHERE key = ?1",
+        "last_message_at = ?6, updated_at = ?7, staff_seq = ?8, staff_at = ?9, asked_seq = ?10, "
+        "due_at = CASE WHEN ?10 > asked_seq THEN ?6 ELSE due_at END WHERE key = ?1",
+    [RT_SQL_ROOM_ASSIST] =
+        "UPDATE rooms SET welcomed = ?2, done_seq = ?3, told_seq = ?4, customer_at = ?5, "
+        "offline_seq = ?6, acknowledge_seq = ?7, called_seq = ?8, feedback_seq = ?9, "
+        "feedback_id = ?10, feedback_faq = ?11, "
+        "due_at = CASE WHEN ?12 AND asked_seq <= ?3 THEN 0 ELSE due_at END "
+        "WHERE key = ?1 AND done_seq = ?13",
+    [RT_SQL_ROOMS_DUE] =
+        "UPDATE rooms SET due_at = ?2 WHERE key IN (SELECT key FROM rooms "
+        "WHERE due_at > 0 AND due_at < ?1 ORDER BY due_at LIMIT ?3) RETURNING id, business_id",
+    [RT_SQL_ROOMS_ARE_DUE] = "SELECT 1 FROM rooms WHERE due_at > 0 AND due_at < ?1 LIMIT 1",
+    [RT_SQL_ROOM_TOLD] =
+        "UPDATE rooms SET told_seq = max(told_seq, ?2), "
+        "due_at = CASE WHEN asked_seq <= ?2 THEN 0 ELSE due_at END WHERE id = ?1",
 
     [RT_SQL_MESSAGE_ADD] =
         "INSERT INTO messages (room, seq, id, sender_type, sender_id, client_id, kind, is_read, "
@@ -50,8 +64,8 @@ const char *const rt_sqlite_sql[RT_SQL_COUNT] = {
     [RT_SQL_MESSAGE_GET] =
         "SELECT " RT_SQLITE_MESSAGE_COLUMNS " FROM messages WHERE id = ?2 AND room = ?1",
     [RT_SQL_MESSAGE_FIND] =
-        "SELECT " RT_SQLITE_MESSAGE_COLUMNS " FROM messages WHERE room = ?1 AND sender_id = ?2 "
-        "AND client_id = ?3",
+        "SELECT " RT_SQLITE_MESSAGE_COLUMNS " FROM messages WHERE room = ?1 "
+        "AND ifnull(sender_id, '') = ifnull(?2, '') AND client_id = ?3",
     [RT_SQL_MESSAGES_BEFORE] =
         "SELECT " RT_SQLITE_MESSAGE_COLUMNS
         " FROM messages WHERE room = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3",

@@ -220,6 +220,21 @@ test_older_schema(void **state)
             "CREATE INDEX messages_unread ON messages (room, seq, sender_type) WHERE is_read = 0;"
             "ALTER TABLE rooms DROP COLUMN read_customer;"
             "ALTER TABLE rooms DROP COLUMN read_others;"
+            "DROP INDEX rooms_due;"
+            "ALTER TABLE rooms DROP COLUMN due_at;"
+            "ALTER TABLE rooms DROP COLUMN welcomed;"
+            "ALTER TABLE rooms DROP COLUMN asked_seq;"
+            "ALTER TABLE rooms DROP COLUMN done_seq;"
+            "ALTER TABLE rooms DROP COLUMN told_seq;"
+            "ALTER TABLE rooms DROP COLUMN staff_seq;"
+            "ALTER TABLE rooms DROP COLUMN staff_at;"
+            "ALTER TABLE rooms DROP COLUMN customer_at;"
+            "ALTER TABLE rooms DROP COLUMN offline_seq;"
+            "ALTER TABLE rooms DROP COLUMN acknowledge_seq;"
+            "ALTER TABLE rooms DROP COLUMN called_seq;"
+            "ALTER TABLE rooms DROP COLUMN feedback_seq;"
+            "ALTER TABLE rooms DROP COLUMN feedback_id;"
+            "ALTER TABLE rooms DROP COLUMN feedback_faq;"
             "DROP TABLE webhooks; DROP TABLE webhookdeliveries;"
             "DROP TABLE notify_streams; DROP TABLE notifications; DROP TABLE auditlogs;"
             "PRAGMA user_version = 1");
@@ -235,6 +250,7 @@ test_older_schema(void **state)
     suite_reads(&reads, support, RT_READS_CUSTOMER, "q", NULL, 0);
     assert_int_equal(reads.newly_count, 4);
     assert_int_equal(support->unread_count, 0);
+    assert_int_equal(support->assist.welcomed, 1);
 }
 
 

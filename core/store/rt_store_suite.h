@@ -729,6 +729,173 @@ suite_test_race(void **state)
 }
 
 
+static int
+suite_are_due(int64_t before_ms)
+{
+    int                 due;
+    rt_store_session_t *session;
+
+    session = suite_begin(RT_STORE_READ);
+    assert_int_equal(suite_store->ops->rooms_are_due(session, before_ms, &due), RT_OK);
+    suite_end(session);
+
+    return due;
+}
+
+
+/* Writes what the assistant remembers; the room is as the caller has it. */
+static rt_status_t
+suite_assist(const rt_room_t *room, int64_t done_before, int is_told)
+{
+    rt_status_t         status;
+    rt_store_session_t *session;
+
+    session = suite_begin(RT_STORE_WRITE);
+    status = suite_store->ops->room_assist(session, room, done_before, is_told);
+    suite_end(session);
+
+    return status;
+}
+
+
+static void
+suite_test_assist(void **state)
+{
+    size_t                count;
+    int64_t               later;
+    rt_room_t            *room;
+    rt_message_t          messages[3], *list[3] = {&messages[0], &messages[1], &messages[2]};
+    rt_room_due_t        *due, told;
+    rt_store_session_t   *session;
+    const rt_store_ops_t *ops = suite_store->ops;
+
+    (void) state;
+
+    later = rt_time_now_ms() + 60000;
+    room = suite_room_added("b1", "u1");
+    suite_message(&messages[0], room, RT_SENDER_CUSTOMER, "u1", "one");
+    suite_message(&messages[1], room, RT_SENDER_STAFF, "s1", "two");
+    suite_message(&messages[2], room, RT_SENDER_CUSTOMER, "u2", "three");
+    messages[2].asks = 1;
+    assert_int_equal(suite_are_due(later), 0);
+
+    session = suite_begin(RT_STORE_WRITE);
+    assert_int_equal(ops->messages_add(session, list, 3), RT_OK);
+    suite_end(session);
+
+    room = suite_room_get(room->id);
+    assert_int_equal(room->assist.welcomed, 0);
+    assert_int_equal(room->assist.asked_seq, messages[2].seq);
+    assert_int_equal(room->assist.staff_seq, messages[1].seq);
+    assert_int_equal(room->assist.staff_at_ms, messages[1].created_at_ms);
+    assert_int_equal(room->assist.done_seq, 0);
+    assert_int_equal(suite_are_due(messages[2].created_at_ms), 0);
+    assert_int_equal(suite_are_due(later), 1);
+
+    /* whoever takes it has it for a while */
+    session = suite_begin(RT_STORE_WRITE);
+    assert_int_equal(ops->rooms_due(session, suite_arena, later, later, 10, &due, &count), RT_OK);
+    assert_int_equal(count, 1);
+    assert_true(rt_str_eq(due[0].id, room->id));
+    assert_true(rt_str_eq(due[0].business_id, rt_str("b1")));
+    assert_int_equal(ops->rooms_due(session, suite_arena, later, later, 10, &due, &count), RT_OK);
+    assert_int_equal(count, 0);
+    suite_end(session);
+
+    /* done, and to be told */
+    room->assist.welcomed = 1;
+    room->assist.done_seq = messages[2].seq;
+    room->assist.customer_at_ms = messages[2].created_at_ms;
+    room->assist.offline_seq = 1;
+    room->assist.acknowledge_seq = 2;
+    room->assist.called_seq = 3;
+    room->assist.feedback_seq = 4;
+    room->assist.feedback_id = messages[0].id;
+    room->assist.feedback_faq = rt_str("a faq");
+    assert_int_equal(suite_assist(room, 1, 0), RT_CONFLICT);
+    assert_int_equal(suite_assist(room, 0, 0), RT_OK);
+    assert_int_equal(suite_assist(room, 0, 0), RT_CONFLICT);
+    assert_int_equal(suite_are_due(later + 1), 1);
+
+    room = suite_room_get(room->id);
+    assert_int_equal(room->assist.welcomed, 1);
+    assert_int_equal(room->assist.done_seq, messages[2].seq);
+    assert_int_equal(room->assist.told_seq, 0);
+    assert_int_equal(room->assist.customer_at_ms, messages[2].created_at_ms);
+    assert_int_equal(room->assist.offline_seq, 1);
+    assert_int_equal(room->assist.acknowledge_seq, 2);
+    assert_int_equal(room->assist.called_seq, 3);
+    assert_int_equal(room->assist.feedback_seq, 4);
+    assert_true(rt_str_eq(room->assist.feedback_id, messages[0].id));
+    assert_true(rt_str_eq(room->assist.feedback_faq, rt_str("a faq")));
+
+    /* what was told behind a newer question leaves the room due */
+    told.id = room->id;
+    told.business_id = room->business_id;
+
+    for (told.told_seq = messages[2].seq - 1; told.told_seq <= messages[2].seq; told.told_seq++) {
+        session = suite_begin(RT_STORE_WRITE);
+        assert_int_equal(ops->rooms_told(session, &told, 1), RT_OK);
+        suite_end(session);
+        assert_int_equal(suite_are_due(later + 1), told.told_seq < messages[2].seq);
+    }
+
+    room = suite_room_get(room->id);
+    assert_int_equal(room->assist.told_seq, messages[2].seq);
+
+    /* asked again, and nothing to be said */
+    suite_message(&messages[0], room, RT_SENDER_CUSTOMER, "u1", "four");
+    messages[0].asks = 1;
+    session = suite_begin(RT_STORE_WRITE);
+    assert_int_equal(ops->messages_add(session, list, 1), RT_OK);
+    suite_end(session);
+    assert_int_equal(suite_are_due(later), 1);
+    room->assist.done_seq = messages[0].seq;
+    assert_int_equal(suite_assist(room, messages[2].seq, 1), RT_OK);
+    assert_int_equal(suite_are_due(later), 0);
+}
+
+
+/* What has no sender is said once, too. */
+static void
+suite_test_said_once(void **state)
+{
+    rt_room_t            *room;
+    rt_message_t          message, *list[1] = {&message};
+    rt_store_session_t   *session;
+    const rt_store_ops_t *ops = suite_store->ops;
+
+    (void) state;
+
+    room = suite_room_added("b1", "u1");
+    suite_message(&message, room, RT_SENDER_BOT, "", "Welcome");
+    message.client_id = rt_str("auto:welcome");
+    message.kind = RT_MESSAGE_FAQ;
+    message.faq_id = rt_str("00112233445566778899aabb");
+    message.confidence = rt_str("87.5");
+    message.response_type = rt_str("welcome");
+    message.quick_replies = rt_str("[\"Yes\",\"No\"]");
+    session = suite_begin(RT_STORE_WRITE);
+    assert_int_equal(ops->messages_add(session, list, 1), RT_OK);
+    suite_end(session);
+    assert_int_equal(message.status, RT_OK);
+
+    room = suite_room_get(room->id);
+    suite_message(&message, room, RT_SENDER_BOT, "", "Welcome again");
+    message.client_id = rt_str("auto:welcome");
+    session = suite_begin(RT_STORE_WRITE);
+    assert_int_equal(ops->messages_add(session, list, 1), RT_OK);
+    suite_end(session);
+    assert_int_equal(message.status, RT_CONFLICT);
+    suite_text_is(message.text, "content", "\"Welcome\"");
+    suite_text_is(message.text, "confidence", "87.5");
+    suite_text_is(message.text, "responseType", "\"welcome\"");
+    suite_text_is(message.text, "quickReplies", "[\"Yes\",\"No\"]");
+    suite_text_is(message.text, "faqId", "\"00112233445566778899aabb\"");
+    assert_int_equal(suite_room_get(room->id)->seq, 1);
+}
+
+
 #define SUITE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 #define SUITE_TESTS                                                                                \
     SUITE_TEST(suite_test_room), SUITE_TEST(suite_test_unique), SUITE_TEST(suite_test_rollback),   \
@@ -736,6 +903,7 @@ suite_test_race(void **state)
         SUITE_TEST(suite_test_list), SUITE_TEST(suite_test_reads),                                 \
         SUITE_TEST(suite_test_staff_reads), SUITE_TEST(suite_test_rooms),                          \
         SUITE_TEST(suite_test_after), SUITE_TEST(suite_test_up), SUITE_TEST(suite_test_race),      \
-        SUITE_TEST(suite_test_order)
+        SUITE_TEST(suite_test_order), SUITE_TEST(suite_test_assist),                               \
+        SUITE_TEST(suite_test_said_once)
 
 #endif

@@ -76,3 +76,17 @@ rt_room_open_key(const rt_room_t *room, rt_buf_t *key)
 
     return key->failed ? RT_NO_MEMORY : RT_OK;
 }
+
+
+void
+rt_room_assist_added(rt_room_t *room, const rt_message_t *message, int64_t seq)
+{
+    if (message->asks) {
+        room->assist.asked_seq = seq;
+    }
+
+    if (message->sender_type == RT_SENDER_STAFF && room->type == RT_ROOM_CUSTOMER_SUPPORT) {
+        room->assist.staff_seq = seq;
+        room->assist.staff_at_ms = message->created_at_ms;
+    }
+}
