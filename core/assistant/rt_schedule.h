@@ -30,15 +30,15 @@ typedef struct {
 
 /* A trigger as it is applied. */
 typedef struct {
-    rt_trigger_event_t event;
-    unsigned           days; /* bits: 1 << 0 is Sunday; 0: no dayOfWeek */
-    int                has_range;
-    int                start_minute; /* of the local day */
-    int                end_minute;
-    rt_str_t           timezone; /* empty: the default one */
-    int64_t            queue_size;         /* 0: not a condition */
-    int64_t            max_wait_minutes;   /* maxWaitTime; 0: not a condition */
-    int64_t            minutes_before;     /* 0: not a condition */
+    rt_trigger_event_t  event;
+    unsigned            days; /* bits: 1 << 0 is Sunday; 0: no dayOfWeek */
+    int                 has_range;
+    int                 start_minute; /* of the local day */
+    int                 end_minute;
+    rt_str_t            timezone;         /* empty: the default one */
+    int64_t             queue_size;       /* 0: not a condition */
+    int64_t             max_wait_minutes; /* maxWaitTime; 0: not a condition */
+    int64_t             minutes_before;   /* 0: not a condition */
     rt_schedule_date_t *dates;
     size_t              dates_count;
 } rt_trigger_t;

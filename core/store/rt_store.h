@@ -64,9 +64,9 @@ typedef struct {
     int64_t  offline_seq;     /* of the message that was answered by "offline" last; 0: none */
     int64_t  acknowledge_seq; /* the same of the acknowledgment */
     int64_t  called_seq;      /* of the message for which staff were called last */
-    int64_t  feedback_seq;    /* of the newest "Was this helpful?" or answer to it; 0: none is open */
-    rt_str_t feedback_id;     /* the FAQ's message that it is about */
-    rt_str_t feedback_faq;    /* the FAQ */
+    int64_t  feedback_seq; /* of the newest "Was this helpful?" or answer to it; 0: none is open */
+    rt_str_t feedback_id;  /* the FAQ's message that it is about */
+    rt_str_t feedback_faq; /* the FAQ */
 } rt_room_assist_t;
 
 /* A room. Empty texts stand for null in its document. */

@@ -141,8 +141,7 @@ typedef struct {
     rt_status_t (*feedback)(rt_store_session_t *session, rt_str_t business_id, rt_str_t message_id,
         rt_str_t faq_id, int helpful, int64_t now_ms, int *before);
 
-    rt_status_t (
-        *unanswered_add)(rt_store_session_t *session, const rt_unanswered_row_t *row);
+    rt_status_t (*unanswered_add)(rt_store_session_t *session, const rt_unanswered_row_t *row);
     rt_status_t (*unanswered_list)(rt_store_session_t *session, rt_arena_t *arena,
         rt_str_t business_id, int64_t limit, rt_unanswered_list_t *out);
 
@@ -150,6 +149,10 @@ typedef struct {
     rt_status_t (*unanswered_sweep)(rt_store_session_t *session, int64_t before_ms, int64_t limit,
         int64_t *removed);
 } rt_store_assist_ops_t;
+
+/* The documents as the contract shows them, whichever store keeps them (rt_store_assist_json.c). */
+void rt_faq_write_json(rt_buf_t *buf, const rt_faq_row_t *faq);
+void rt_response_write_json(rt_buf_t *buf, const rt_response_row_t *response);
 
 extern const rt_store_assist_ops_t rt_store_sqlite_assist;
 extern const rt_store_assist_ops_t rt_store_mongo_assist;

@@ -341,6 +341,7 @@ const rt_store_ops_t rt_store_mongo = {
     .rooms_due = rt_mongo_rooms_due,
     .rooms_are_due = rt_mongo_rooms_are_due,
     .rooms_told = rt_mongo_rooms_told,
+    .assist = &rt_store_mongo_assist,
     .notify = &rt_store_mongo_notify,
     .webhooks = &rt_store_mongo_webhooks,
 };

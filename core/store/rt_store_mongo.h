@@ -132,6 +132,31 @@ rt_status_t rt_mongo_update(rt_mongo_t *db, mongoc_collection_t *collection, int
 /* 1 when the error is a duplicate key's. */
 int rt_mongo_is_duplicate(const bson_error_t *error);
 
+/* The same in a collection of that name; what they are given is destroyed. Count: up to limit, 0:
+ * all. Insert: RT_CONFLICT when a unique index refuses. Update and set (the members to be set):
+ * one document. */
+rt_status_t rt_mongo_find_in(rt_mongo_t *db, const char *name, bson_t *filter, bson_t *options,
+    rt_mongo_row_pt each, void *data);
+rt_status_t rt_mongo_count_in(rt_mongo_t *db, const char *name, bson_t *filter, int64_t limit,
+    int64_t *out);
+rt_status_t rt_mongo_insert_in(rt_mongo_t *db, const char *name, bson_t *document);
+rt_status_t rt_mongo_update_in(rt_mongo_t *db, const char *name, bson_t *filter, bson_t *update,
+    int64_t *matched);
+rt_status_t rt_mongo_set_in(rt_mongo_t *db, const char *name, bson_t *filter, bson_t *set,
+    int64_t *matched);
+
+/* Rows of `size` bytes that are gathered from a cursor, in the arena. */
+typedef struct {
+    rt_arena_t *arena;
+    char       *rows;
+    size_t      size;
+    size_t      count;
+    size_t      room;
+} rt_mongo_gather_t;
+
+/* The next row, zeroed. NULL without memory. */
+void *rt_mongo_gather_next(rt_mongo_gather_t *rows);
+
 
 /* ---- rt_store_mongo_bson.c: values
  *
@@ -161,6 +186,9 @@ typedef enum {
     RT_MONGO_TIME, /* int64_t, in milliseconds */
     RT_MONGO_TRUE, /* int, 1 where it is absent */
     RT_MONGO_FALSE,
+    RT_MONGO_NUMBER, /* double; as it is where it is absent, or no finite number */
+    RT_MONGO_ARRAY,  /* rt_str_t: as JSON; empty where it is none */
+    RT_MONGO_OBJECT,
     RT_MONGO_JSON,   /* rt_str_t */
     RT_MONGO_PRESENT /* int, 1 where it is there */
 } rt_mongo_type_t;

@@ -1,5 +1,6 @@
 /* Values between BSON, our structs and JSON texts. */
 
+#include <math.h>
 #include <string.h>
 
 #include <rt/rt_json.h>
@@ -451,6 +452,27 @@ rt_mongo_read_field(const bson_iter_t *iter, const rt_mongo_field_t *field, void
 
     case RT_MONGO_TEXT:
         *(rt_str_t *) member = rt_mongo_text(iter, arena, failed);
+        break;
+
+    case RT_MONGO_NUMBER:
+        if (BSON_ITER_HOLDS_NUMBER(iter) && isfinite(bson_iter_as_double(iter))) {
+            *(double *) member = bson_iter_as_double(iter);
+        }
+
+        break;
+
+    case RT_MONGO_ARRAY:
+        if (BSON_ITER_HOLDS_ARRAY(iter)) {
+            *(rt_str_t *) member = rt_mongo_json(iter, arena, failed);
+        }
+
+        break;
+
+    case RT_MONGO_OBJECT:
+        if (BSON_ITER_HOLDS_DOCUMENT(iter)) {
+            *(rt_str_t *) member = rt_mongo_json(iter, arena, failed);
+        }
+
         break;
 
     case RT_MONGO_JSON:

@@ -52,6 +52,14 @@ static const rt_mongo_index_t rt_mongo_indexes[] = {
         NULL, 0},
     {"notifications", "{\"stream\":1}", "stream_1_unread", "{\"isRead\":false}", 0},
     {"notifications", "{\"createdAt\":1}", "createdAt_1", NULL, 0},
+    /* what the version of a business's FAQs and responses is made of; what nobody answered */
+    {"faqs", "{\"businessId\":1,\"updatedAt\":1,\"revision\":1}",
+        "businessId_1_updatedAt_1_revision_1", NULL, 0},
+    {"autoresponses", "{\"businessId\":1,\"updatedAt\":1,\"revision\":1}",
+        "businessId_1_updatedAt_1_revision_1", NULL, 0},
+    {"unansweredquestions", "{\"businessId\":1,\"createdAt\":-1}", "businessId_1_createdAt_-1",
+        NULL, 0},
+    {"unansweredquestions", "{\"createdAt\":1}", "createdAt_1", NULL, 0},
     /* a delivery is queued once; the webhooks of a business; what is due, what waits, the log, what
      * is old */
     {"webhookdeliveries", "{\"webhookId\":1,\"event\":1,\"objectId\":1}",

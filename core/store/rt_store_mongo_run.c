@@ -228,3 +228,130 @@ rt_mongo_update(rt_mongo_t *db, mongoc_collection_t *collection, int many, const
 
     return status;
 }
+
+
+rt_status_t
+rt_mongo_find_in(rt_mongo_t *db, const char *name, bson_t *filter, bson_t *options,
+    rt_mongo_row_pt each, void *data)
+{
+    rt_status_t          status;
+    mongoc_collection_t *collection;
+
+    collection = mongoc_client_get_collection(db->client, db->store->database, name);
+    status = rt_mongo_find(db, collection, filter, options, each, data);
+    mongoc_collection_destroy(collection);
+    bson_destroy(filter);
+    bson_destroy(options);
+
+    return status;
+}
+
+
+rt_status_t
+rt_mongo_count_in(rt_mongo_t *db, const char *name, bson_t *filter, int64_t limit, int64_t *out)
+{
+    bson_t               options = BSON_INITIALIZER;
+    rt_status_t          status;
+    bson_error_t         error;
+    mongoc_collection_t *collection;
+
+    status = RT_UNAVAILABLE;
+    *out = 0;
+
+    if (limit) {
+        BSON_APPEND_INT64(&options, "limit", limit);
+    }
+
+    BSON_APPEND_INT64(&options, "maxTimeMS", RT_MONGO_READ_MS);
+    collection = mongoc_client_get_collection(db->client, db->store->database, name);
+
+    if (rt_mongo_alive(db)) {
+        *out = mongoc_collection_count_documents(collection, filter, &options, NULL, NULL, &error);
+        status = *out < 0 ? rt_mongo_failed(db, &error) : RT_OK;
+    }
+
+    mongoc_collection_destroy(collection);
+    bson_destroy(filter);
+    bson_destroy(&options);
+
+    return status;
+}
+
+
+rt_status_t
+rt_mongo_insert_in(rt_mongo_t *db, const char *name, bson_t *document)
+{
+    rt_status_t          status;
+    bson_error_t         error;
+    mongoc_collection_t *collection;
+
+    if (!rt_mongo_alive(db)) {
+        bson_destroy(document);
+        return RT_UNAVAILABLE;
+    }
+
+    status = RT_OK;
+    collection = mongoc_client_get_collection(db->client, db->store->database, name);
+
+    if (!mongoc_collection_insert_one(collection, document, NULL, NULL, &error)) {
+        status = rt_mongo_is_duplicate(&error) ? RT_CONFLICT : rt_mongo_failed(db, &error);
+    }
+
+    mongoc_collection_destroy(collection);
+    bson_destroy(document);
+
+    return status;
+}
+
+
+rt_status_t
+rt_mongo_update_in(rt_mongo_t *db, const char *name, bson_t *filter, bson_t *update,
+    int64_t *matched)
+{
+    rt_status_t          status;
+    mongoc_collection_t *collection;
+
+    collection = mongoc_client_get_collection(db->client, db->store->database, name);
+    status = rt_mongo_update(db, collection, 0, filter, update, matched);
+    mongoc_collection_destroy(collection);
+    bson_destroy(filter);
+    bson_destroy(update);
+
+    return status;
+}
+
+
+rt_status_t
+rt_mongo_set_in(rt_mongo_t *db, const char *name, bson_t *filter, bson_t *set, int64_t *matched)
+{
+    bson_t update = BSON_INITIALIZER;
+
+    BSON_APPEND_DOCUMENT(&update, "$set", set);
+    bson_destroy(set);
+
+    return rt_mongo_update_in(db, name, filter, &update, matched);
+}
+
+
+void *
+rt_mongo_gather_next(rt_mongo_gather_t *rows)
+{
+    char *grown;
+
+    if (rows->count == rows->room) {
+        rows->room = rows->room ? rows->room * 2 : 16;
+        grown = rt_arena_calloc(rows->arena, rows->room * rows->size);
+
+        if (grown == NULL) {
+            return NULL;
+        }
+
+        if (rows->count) {
+            memcpy(grown, rows->rows, rows->count * rows->size);
+        }
+
+        rows->rows = grown;
+    }
+
+    return rows->rows + rows->count++ * rows->size;
+}

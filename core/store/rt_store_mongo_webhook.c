@@ -46,40 +46,6 @@ static const rt_mongo_field_t rt_mongo_delivery_fields[] = {
 };
 
 
-/* Rows that are gathered from a cursor. */
-typedef struct {
-    rt_arena_t *arena;
-    char       *rows;
-    size_t      size;
-    size_t      count;
-    size_t      room;
-} rt_mongo_rows_t;
-
-
-static void *
-rt_mongo_rows_next(rt_mongo_rows_t *rows)
-{
-    char *grown;
-
-    if (rows->count == rows->room) {
-        rows->room = rows->room ? rows->room * 2 : 16;
-        grown = rt_arena_calloc(rows->arena, rows->room * rows->size);
-
-        if (grown == NULL) {
-            return NULL;
-        }
-
-        if (rows->count) {
-            memcpy(grown, rows->rows, rows->count * rows->size);
-        }
-
-        rows->rows = grown;
-    }
-
-    return rows->rows + rows->count++ * rows->size;
-}
-
-
 static mongoc_collection_t *
 rt_mongo_webhooks(rt_mongo_t *db, const char *name)
 {
@@ -90,13 +56,13 @@ rt_mongo_webhooks(rt_mongo_t *db, const char *name)
 static rt_status_t
 rt_mongo_on_webhook(void *data, const bson_t *document)
 {
-    int              event;
-    rt_webhook_t    *out;
-    rt_status_t      status;
-    bson_iter_t      iter, inner;
-    rt_mongo_rows_t *rows = data;
+    int                event;
+    rt_webhook_t      *out;
+    rt_status_t        status;
+    bson_iter_t        iter, inner;
+    rt_mongo_gather_t *rows = data;
 
-    out = rt_mongo_rows_next(rows);
+    out = rt_mongo_gather_next(rows);
     if (out == NULL) {
         return RT_NO_MEMORY;
     }
@@ -144,10 +110,10 @@ rt_mongo_delivery_read(const bson_t *document, rt_arena_t *arena, rt_delivery_t 
 static rt_status_t
 rt_mongo_on_delivery(void *data, const bson_t *document)
 {
-    rt_delivery_t   *out;
-    rt_mongo_rows_t *rows = data;
+    rt_delivery_t     *out;
+    rt_mongo_gather_t *rows = data;
 
-    out = rt_mongo_rows_next(rows);
+    out = rt_mongo_gather_next(rows);
 
     return out ? rt_mongo_delivery_read(document, rows->arena, out) : RT_NO_MEMORY;
 }
@@ -191,54 +157,14 @@ rt_mongo_webhook_put(bson_t *document, const rt_webhook_t *webhook)
 static rt_status_t
 rt_mongo_webhook_add(rt_store_session_t *session, const rt_webhook_t *webhook)
 {
-    bson_t               document = BSON_INITIALIZER;
-    rt_mongo_t          *db = (rt_mongo_t *) session;
-    rt_status_t          status;
-    bson_error_t         error;
-    mongoc_collection_t *collection;
+    bson_t document = BSON_INITIALIZER;
 
-    if (!rt_mongo_alive(db)) {
-        bson_destroy(&document);
-        return RT_UNAVAILABLE;
-    }
-
-    status = RT_OK;
     rt_mongo_put_id(&document, "_id", webhook->id);
     rt_mongo_put_id(&document, "businessId", webhook->business_id);
     rt_mongo_webhook_put(&document, webhook);
     BSON_APPEND_DATE_TIME(&document, "createdAt", webhook->created_at_ms);
 
-    collection = rt_mongo_webhooks(db, "webhooks");
-
-    if (!mongoc_collection_insert_one(collection, &document, NULL, NULL, &error)) {
-        status = rt_mongo_failed(db, &error);
-    }
-
-    mongoc_collection_destroy(collection);
-    bson_destroy(&document);
-
-    return status;
-}
-
-
-/* Updates one document of a collection; the filter and the members to set are destroyed. */
-static rt_status_t
-rt_mongo_webhook_set(rt_mongo_t *db, const char *name, bson_t *filter, bson_t *set,
-    int64_t *matched)
-{
-    bson_t               update = BSON_INITIALIZER;
-    rt_status_t          status;
-    mongoc_collection_t *collection;
-
-    BSON_APPEND_DOCUMENT(&update, "$set", set);
-    collection = rt_mongo_webhooks(db, name);
-    status = rt_mongo_update(db, collection, 0, filter, &update, matched);
-    mongoc_collection_destroy(collection);
-    bson_destroy(&update);
-    bson_destroy(filter);
-    bson_destroy(set);
-
-    return status;
+    return rt_mongo_insert_in((rt_mongo_t *) session, "webhooks", &document);
 }
 
 
@@ -250,7 +176,7 @@ rt_mongo_webhook_change(rt_store_session_t *session, const rt_webhook_t *webhook
     rt_mongo_put_id(&filter, "_id", webhook->id);
     rt_mongo_webhook_put(&set, webhook);
 
-    return rt_mongo_webhook_set((rt_mongo_t *) session, "webhooks", &filter, &set, NULL);
+    return rt_mongo_set_in((rt_mongo_t *) session, "webhooks", &filter, &set, NULL);
 }
 
 
@@ -283,31 +209,13 @@ rt_mongo_webhook_remove(rt_store_session_t *session, const rt_webhook_t *webhook
 }
 
 
-/* Reads what the filter finds; filter and options are destroyed. */
-static rt_status_t
-rt_mongo_webhook_find(rt_mongo_t *db, const char *name, bson_t *filter, bson_t *options,
-    rt_mongo_row_pt each, rt_mongo_rows_t *rows)
-{
-    rt_status_t          status;
-    mongoc_collection_t *collection;
-
-    collection = rt_mongo_webhooks(db, name);
-    status = rt_mongo_find(db, collection, filter, options, each, rows);
-    mongoc_collection_destroy(collection);
-    bson_destroy(filter);
-    bson_destroy(options);
-
-    return status;
-}
-
-
 static rt_status_t
 rt_mongo_webhook_get(rt_store_session_t *session, rt_arena_t *arena, rt_str_t business_id,
     rt_str_t id, rt_webhook_t **out)
 {
-    bson_t          filter = BSON_INITIALIZER, options = BSON_INITIALIZER;
-    rt_status_t     status;
-    rt_mongo_rows_t rows = {.arena = arena, .size = sizeof(rt_webhook_t)};
+    bson_t            filter = BSON_INITIALIZER, options = BSON_INITIALIZER;
+    rt_status_t       status;
+    rt_mongo_gather_t rows = {.arena = arena, .size = sizeof(rt_webhook_t)};
 
     rt_mongo_put_either(&filter, "_id", id);
 
@@ -315,7 +223,7 @@ rt_mongo_webhook_get(rt_store_session_t *session, rt_arena_t *arena, rt_str_t bu
         rt_mongo_put_either(&filter, "businessId", business_id);
     }
 
-    status = rt_mongo_webhook_find((rt_mongo_t *) session, "webhooks", &filter, &options,
+    status = rt_mongo_find_in((rt_mongo_t *) session, "webhooks", &filter, &options,
         rt_mongo_on_webhook, &rows);
     *out = rows.count ? (rt_webhook_t *) rows.rows : NULL;
 
@@ -327,9 +235,9 @@ static rt_status_t
 rt_mongo_webhook_list(rt_store_session_t *session, rt_arena_t *arena, rt_str_t business_id,
     rt_webhook_list_t *out)
 {
-    bson_t          filter = BSON_INITIALIZER, options = BSON_INITIALIZER, sort;
-    rt_status_t     status;
-    rt_mongo_rows_t rows = {.arena = arena, .size = sizeof(rt_webhook_t)};
+    bson_t            filter = BSON_INITIALIZER, options = BSON_INITIALIZER, sort;
+    rt_status_t       status;
+    rt_mongo_gather_t rows = {.arena = arena, .size = sizeof(rt_webhook_t)};
 
     if (business_id.len) {
         rt_mongo_put_either(&filter, "businessId", business_id);
@@ -340,7 +248,7 @@ rt_mongo_webhook_list(rt_store_session_t *session, rt_arena_t *arena, rt_str_t b
         BSON_APPEND_BOOL(&filter, "isActive", true);
     }
 
-    status = rt_mongo_webhook_find((rt_mongo_t *) session, "webhooks", &filter, &options,
+    status = rt_mongo_find_in((rt_mongo_t *) session, "webhooks", &filter, &options,
         rt_mongo_on_webhook, &rows);
     out->rows = (rt_webhook_t *) rows.rows;
     out->count = rows.count;
@@ -350,18 +258,11 @@ rt_mongo_webhook_list(rt_store_session_t *session, rt_arena_t *arena, rt_str_t b
 
 
 static rt_status_t
-rt_mongo_delivery_add(rt_mongo_t *db, mongoc_collection_t *collection, const rt_delivery_t *row)
+rt_mongo_delivery_add(rt_mongo_t *db, const rt_delivery_t *row)
 {
-    bson_t       document = BSON_INITIALIZER;
-    rt_status_t  status;
-    bson_error_t error;
+    bson_t      document = BSON_INITIALIZER;
+    rt_status_t status;
 
-    if (!rt_mongo_alive(db)) {
-        bson_destroy(&document);
-        return RT_UNAVAILABLE;
-    }
-
-    status = RT_OK;
     rt_mongo_put_id(&document, "_id", row->id);
     rt_mongo_put_id(&document, "webhookId", row->webhook_id);
     rt_mongo_put_id(&document, "businessId", row->business_id);
@@ -373,66 +274,23 @@ rt_mongo_delivery_add(rt_mongo_t *db, mongoc_collection_t *collection, const rt_
     BSON_APPEND_UTF8(&document, "status", rt_delivery_status_names[RT_DELIVERY_PENDING]);
     BSON_APPEND_DATE_TIME(&document, "createdAt", row->created_at_ms);
 
-    if (!mongoc_collection_insert_one(collection, &document, NULL, NULL, &error)
-        && !rt_mongo_is_duplicate(&error))
-    {
-        status = rt_mongo_failed(db, &error);
-    }
+    status = rt_mongo_insert_in(db, "webhookdeliveries", &document);
 
-    bson_destroy(&document);
-
-    return status;
+    return status == RT_CONFLICT ? RT_OK : status;
 }
 
 
 static rt_status_t
 rt_mongo_delivery_queue(rt_store_session_t *session, const rt_delivery_t *rows, size_t count)
 {
-    size_t               i;
-    rt_mongo_t          *db = (rt_mongo_t *) session;
-    rt_status_t          status;
-    mongoc_collection_t *collection;
+    size_t      i;
+    rt_status_t status;
 
     status = RT_OK;
-    collection = rt_mongo_webhooks(db, "webhookdeliveries");
 
     for (i = 0; i < count && status == RT_OK; i++) {
-        status = rt_mongo_delivery_add(db, collection, &rows[i]);
+        status = rt_mongo_delivery_add((rt_mongo_t *) session, &rows[i]);
     }
-
-    mongoc_collection_destroy(collection);
-
-    return status;
-}
-
-
-/* Counts what the filter finds, up to limit (0: all); the filter is destroyed. */
-static rt_status_t
-rt_mongo_delivery_count(rt_mongo_t *db, bson_t *filter, int64_t limit, int64_t *out)
-{
-    bson_t               options = BSON_INITIALIZER;
-    rt_status_t          status;
-    bson_error_t         error;
-    mongoc_collection_t *collection;
-
-    status = RT_UNAVAILABLE;
-    *out = 0;
-
-    if (limit) {
-        BSON_APPEND_INT64(&options, "limit", limit);
-    }
-
-    BSON_APPEND_INT64(&options, "maxTimeMS", RT_MONGO_READ_MS);
-    collection = rt_mongo_webhooks(db, "webhookdeliveries");
-
-    if (rt_mongo_alive(db)) {
-        *out = mongoc_collection_count_documents(collection, filter, &options, NULL, NULL, &error);
-        status = *out < 0 ? rt_mongo_failed(db, &error) : RT_OK;
-    }
-
-    mongoc_collection_destroy(collection);
-    bson_destroy(filter);
-    bson_destroy(&options);
 
     return status;
 }
@@ -454,7 +312,7 @@ rt_mongo_delivery_pending(rt_store_session_t *session, rt_str_t business_id, int
     rt_mongo_put_pending(&filter);
     rt_mongo_put_either(&filter, "businessId", business_id);
 
-    return rt_mongo_delivery_count((rt_mongo_t *) session, &filter, max, out);
+    return rt_mongo_count_in((rt_mongo_t *) session, "webhookdeliveries", &filter, max, out);
 }
 
 
@@ -478,7 +336,7 @@ rt_mongo_delivery_due(rt_store_session_t *session, int64_t now_ms, int *out)
     rt_status_t status;
 
     rt_mongo_put_due(&filter, now_ms);
-    status = rt_mongo_delivery_count((rt_mongo_t *) session, &filter, 1, &count);
+    status = rt_mongo_count_in((rt_mongo_t *) session, "webhookdeliveries", &filter, 1, &count);
     *out = count > 0;
 
     return status;
@@ -488,7 +346,7 @@ rt_mongo_delivery_due(rt_store_session_t *session, int64_t now_ms, int *out)
 /* Takes one. *found: 0 when there is none. */
 static rt_status_t
 rt_mongo_delivery_take(rt_mongo_t *db, mongoc_collection_t *collection, const bson_t *filter,
-    mongoc_find_and_modify_opts_t *options, rt_mongo_rows_t *rows, int *found)
+    mongoc_find_and_modify_opts_t *options, rt_mongo_gather_t *rows, int *found)
 {
     bson_t         reply, inner;
     uint32_t       len;
@@ -573,7 +431,7 @@ rt_mongo_delivery_claim(rt_store_session_t *session, rt_arena_t *arena, int64_t 
     bson_t                         filter = BSON_INITIALIZER;
     rt_mongo_t                    *db = (rt_mongo_t *) session;
     rt_status_t                    status;
-    rt_mongo_rows_t                rows = {.arena = arena, .size = sizeof(rt_delivery_t)};
+    rt_mongo_gather_t              rows = {.arena = arena, .size = sizeof(rt_delivery_t)};
     mongoc_collection_t           *collection;
     mongoc_find_and_modify_opts_t *options;
 
@@ -627,7 +485,7 @@ rt_mongo_delivery_settle(rt_store_session_t *session, const rt_delivery_t *row, 
         BSON_APPEND_DATE_TIME(&set, "deliveredAt", row->delivered_at_ms);
     }
 
-    return rt_mongo_webhook_set((rt_mongo_t *) session, "webhookdeliveries", &filter, &set, NULL);
+    return rt_mongo_set_in((rt_mongo_t *) session, "webhookdeliveries", &filter, &set, NULL);
 }
 
 
@@ -635,9 +493,9 @@ static rt_status_t
 rt_mongo_deliveries_list(rt_store_session_t *session, rt_arena_t *arena,
     const rt_delivery_query_t *query, rt_delivery_list_t *out)
 {
-    bson_t          filter = BSON_INITIALIZER, count, options = BSON_INITIALIZER, sort;
-    rt_status_t     status;
-    rt_mongo_rows_t rows = {.arena = arena, .size = sizeof(rt_delivery_t)};
+    bson_t            filter = BSON_INITIALIZER, count, options = BSON_INITIALIZER, sort;
+    rt_status_t       status;
+    rt_mongo_gather_t rows = {.arena = arena, .size = sizeof(rt_delivery_t)};
 
     rt_mongo_put_id(&filter, "webhookId", query->webhook_id);
 
@@ -646,7 +504,7 @@ rt_mongo_deliveries_list(rt_store_session_t *session, rt_arena_t *arena,
     }
 
     bson_copy_to(&filter, &count);
-    status = rt_mongo_delivery_count((rt_mongo_t *) session, &count, 0, &out->total);
+    status = rt_mongo_count_in((rt_mongo_t *) session, "webhookdeliveries", &count, 0, &out->total);
 
     if (status != RT_OK) {
         bson_destroy(&filter);
@@ -660,7 +518,7 @@ rt_mongo_deliveries_list(rt_store_session_t *session, rt_arena_t *arena,
     BSON_APPEND_INT64(&options, "skip", query->offset);
     BSON_APPEND_INT64(&options, "limit", query->limit);
 
-    status = rt_mongo_webhook_find((rt_mongo_t *) session, "webhookdeliveries", &filter, &options,
+    status = rt_mongo_find_in((rt_mongo_t *) session, "webhookdeliveries", &filter, &options,
         rt_mongo_on_delivery, &rows);
     out->rows = (rt_delivery_t *) rows.rows;
     out->count = rows.count;
@@ -685,8 +543,7 @@ rt_mongo_delivery_retry(rt_store_session_t *session, rt_str_t webhook_id, rt_str
     BSON_APPEND_DATE_TIME(&set, "nextAt", now_ms);
     BSON_APPEND_NULL(&set, "deliveredAt");
 
-    status =
-        rt_mongo_webhook_set((rt_mongo_t *) session, "webhookdeliveries", &filter, &set, &matched);
+    status = rt_mongo_set_in((rt_mongo_t *) session, "webhookdeliveries", &filter, &set, &matched);
 
     return status == RT_OK && matched == 0 ? RT_NOT_FOUND : status;
 }

@@ -299,6 +299,7 @@ const rt_store_ops_t rt_store_sqlite = {
     .rooms_due = rt_sqlite_rooms_due,
     .rooms_are_due = rt_sqlite_rooms_are_due,
     .rooms_told = rt_sqlite_rooms_told,
+    .assist = &rt_store_sqlite_assist,
     .notify = &rt_store_sqlite_notify,
     .webhooks = &rt_store_sqlite_webhooks,
 };

@@ -49,6 +49,25 @@ typedef enum {
     RT_SQL_NOTIFY_UNREAD_IDS,
     RT_SQL_NOTIFY_SWEEP,
     RT_SQL_NOTIFY_AUDIT,
+    RT_SQL_FAQ_ADD,
+    RT_SQL_FAQ_GET,
+    RT_SQL_FAQ_CHANGE,
+    RT_SQL_FAQS_COUNT,
+    RT_SQL_FAQS_LIST,
+    RT_SQL_FAQ_USED,
+    RT_SQL_RESPONSE_ADD,
+    RT_SQL_RESPONSE_GET,
+    RT_SQL_RESPONSE_CHANGE,
+    RT_SQL_RESPONSES_COUNT,
+    RT_SQL_RESPONSES_LIST,
+    RT_SQL_RESPONSE_USED,
+    RT_SQL_ASSIST_VERSION,
+    RT_SQL_ASSIST_CHANGED,
+    RT_SQL_FEEDBACK_GET,
+    RT_SQL_FEEDBACK_PUT,
+    RT_SQL_UNANSWERED_ADD,
+    RT_SQL_UNANSWERED_LIST,
+    RT_SQL_UNANSWERED_SWEEP,
     RT_SQL_WEBHOOK_ADD,
     RT_SQL_WEBHOOK_CHANGE,
     RT_SQL_WEBHOOK_REMOVE,
@@ -123,7 +142,7 @@ rt_status_t rt_sqlite_checkpoint_start(rt_sqlite_store_t *store, rt_error_t *err
 void        rt_sqlite_checkpoint_stop(rt_sqlite_store_t *store); /* waits for it */
 
 /* The version of the tables that this code writes. */
-#define RT_SQLITE_SCHEMA 5
+#define RT_SQLITE_SCHEMA 6
 
 /* The cached statement, reset and without bindings; NULL when it can't be prepared (then the
  * session is spoiled, rt_sqlite_failed says what to return). */
@@ -139,6 +158,16 @@ rt_status_t rt_sqlite_run(rt_sqlite_t *db, sqlite3_stmt *statement);
 /* Runs a statement that removes `limit` of what is older than ?1; ?2 is limit. */
 rt_status_t rt_sqlite_sweep(rt_sqlite_t *db, rt_sql_t which, int64_t before_ms, int64_t limit,
     int64_t *removed);
+
+/* Reads the current row. RT_NO_MEMORY. */
+typedef rt_status_t (*rt_sqlite_row_pt)(sqlite3_stmt *statement, rt_arena_t *arena, void *out);
+
+/* Steps to the end and reads each row by `read` into rows of `size` bytes, zeroed; resets. */
+rt_status_t rt_sqlite_rows(rt_sqlite_t *db, sqlite3_stmt *statement, rt_arena_t *arena, size_t size,
+    rt_sqlite_row_pt read, void **rows, size_t *count);
+
+/* The number that a statement gives, 0 when it gives none; resets. */
+rt_status_t rt_sqlite_number(rt_sqlite_t *db, sqlite3_stmt *statement, int64_t *out);
 
 /* The status of SQLite's code, told to the log when it is news; spoils the session. */
 rt_status_t rt_sqlite_failed(rt_sqlite_t *db, int code);

@@ -248,6 +248,77 @@ rt_sqlite_run(rt_sqlite_t *db, sqlite3_stmt *statement)
 
 
 rt_status_t
+rt_sqlite_rows(rt_sqlite_t *db, sqlite3_stmt *statement, rt_arena_t *arena, size_t size,
+    rt_sqlite_row_pt read, void **rows, size_t *count)
+{
+    int         code;
+    char       *all, *grown;
+    size_t      n, room;
+    rt_status_t status;
+
+    n = 0;
+    room = 0;
+    all = NULL;
+    *rows = NULL;
+    *count = 0;
+
+    while ((code = rt_sqlite_step(statement)) == SQLITE_ROW) {
+
+        if (n == room) {
+            room = room ? room * 2 : 16;
+            grown = rt_arena_calloc(arena, room * size);
+
+            if (grown == NULL) {
+                sqlite3_reset(statement);
+                return RT_NO_MEMORY;
+            }
+
+            if (n) {
+                memcpy(grown, all, n * size);
+            }
+
+            all = grown;
+        }
+
+        status = read(statement, arena, all + n++ * size);
+
+        if (status != RT_OK) {
+            sqlite3_reset(statement);
+            return status;
+        }
+    }
+
+    if (code != SQLITE_DONE) {
+        return rt_sqlite_failed(db, code);
+    }
+
+    sqlite3_reset(statement);
+    *rows = all;
+    *count = n;
+
+    return RT_OK;
+}
+
+
+rt_status_t
+rt_sqlite_number(rt_sqlite_t *db, sqlite3_stmt *statement, int64_t *out)
+{
+    int code;
+
+    code = rt_sqlite_step(statement);
+
+    if (code != SQLITE_ROW && code != SQLITE_DONE) {
+        return rt_sqlite_failed(db, code);
+    }
+
+    *out = code == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
+    sqlite3_reset(statement);
+
+    return RT_OK;
+}
+
+
+rt_status_t
 rt_sqlite_sweep(rt_sqlite_t *db, rt_sql_t which, int64_t before_ms, int64_t limit, int64_t *removed)
 {
     rt_status_t   status;

@@ -172,12 +172,71 @@ static const char rt_sqlite_schema_assist_rooms[] =
     "  ON messages (room, ifnull(sender_id, ''), client_id) WHERE client_id IS NOT NULL;"
     "CREATE INDEX rooms_due ON rooms (due_at) WHERE due_at > 0;";
 
+/* FAQs and automatic responses: numbers of type are those of rt_response_type_t. A business's are
+ * few enough to be sorted when they are asked for. assist_versions: a number that every change of
+ * them raises. */
+static const char rt_sqlite_schema_assist[] =
+    "CREATE TABLE faqs ("
+    "  key INTEGER PRIMARY KEY,"
+    "  id TEXT NOT NULL UNIQUE,"
+    "  business_id TEXT NOT NULL,"
+    "  question TEXT NOT NULL,"
+    "  answer TEXT NOT NULL,"
+    "  keywords TEXT,"
+    "  alternatives TEXT,"
+    "  category TEXT,"
+    "  threshold REAL NOT NULL,"
+    "  priority REAL NOT NULL,"
+    "  usage_count INTEGER NOT NULL,"
+    "  helpful_count INTEGER NOT NULL,"
+    "  not_helpful_count INTEGER NOT NULL,"
+    "  is_active INTEGER NOT NULL,"
+    "  metadata TEXT,"
+    "  created_at INTEGER NOT NULL,"
+    "  updated_at INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX faqs_business ON faqs (business_id, is_active);"
+    "CREATE TABLE autoresponses ("
+    "  key INTEGER PRIMARY KEY,"
+    "  id TEXT NOT NULL UNIQUE,"
+    "  business_id TEXT NOT NULL,"
+    "  name TEXT,"
+    "  type INTEGER NOT NULL,"
+    "  message TEXT NOT NULL,"
+    "  trigger_json TEXT,"
+    "  quick_replies TEXT,"
+    "  is_active INTEGER NOT NULL,"
+    "  usage_count INTEGER NOT NULL,"
+    "  metadata TEXT,"
+    "  created_at INTEGER NOT NULL,"
+    "  updated_at INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX autoresponses_business ON autoresponses (business_id, is_active);"
+    "CREATE TABLE assist_versions ("
+    "  business_id TEXT PRIMARY KEY,"
+    "  version INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE faqfeedbacks ("
+    "  message_id TEXT PRIMARY KEY,"
+    "  business_id TEXT NOT NULL,"
+    "  faq_id TEXT NOT NULL,"
+    "  helpful INTEGER NOT NULL,"
+    "  created_at INTEGER NOT NULL,"
+    "  updated_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE unansweredquestions ("
+    "  key INTEGER PRIMARY KEY,"
+    "  id TEXT NOT NULL UNIQUE,"
+    "  business_id TEXT NOT NULL,"
+    "  room_id TEXT NOT NULL,"
+    "  content TEXT NOT NULL,"
+    "  created_at INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX unansweredquestions_business ON unansweredquestions (business_id, created_at);"
+    "CREATE INDEX unansweredquestions_age ON unansweredquestions (created_at);";
+
 static const char *const rt_sqlite_schema[RT_SQLITE_SCHEMA] = {
     rt_sqlite_schema_1,
     rt_sqlite_schema_2,
     rt_sqlite_schema_notify,
     rt_sqlite_schema_webhooks,
     rt_sqlite_schema_assist_rooms,
+    rt_sqlite_schema_assist,
 };
 
 

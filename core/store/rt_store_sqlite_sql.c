@@ -17,6 +17,22 @@
 #define RT_SQLITE_WEBHOOK_COLUMNS                                                                  \
     "id, business_id, url, events, secret, description, is_active, created_at, updated_at"
 
+#define RT_SQLITE_FAQ_COLUMNS                                                                      \
+    "id, business_id, question, answer, keywords, alternatives, category, threshold, priority, "   \
+    "usage_count, helpful_count, not_helpful_count, is_active, metadata, created_at, updated_at"
+
+#define RT_SQLITE_RESPONSE_COLUMNS                                                                 \
+    "id, business_id, name, type, message, trigger_json, quick_replies, is_active, usage_count, "  \
+    "metadata, created_at, updated_at"
+
+/* ?1 is the business, ?2 and ?3 what to filter by: NULL and -1 do not. */
+#define RT_SQLITE_FAQS_WHERE                                                                       \
+    "FROM faqs WHERE business_id = ?1 AND (?2 IS NULL OR category = ?2) "                          \
+    "AND (?3 = -1 OR is_active = ?3)"
+#define RT_SQLITE_RESPONSES_WHERE                                                                  \
+    "FROM autoresponses WHERE business_id = ?1 AND (?2 = -1 OR type = ?2) "                        \
+    "AND (?3 = -1 OR is_active = ?3)"
+
 #define RT_SQLITE_DELIVERY_COLUMNS                                                                 \
     "id, webhook_id, business_id, event, object_id, payload, attempts, next_at, status, "          \
     "last_status, last_error, created_at, delivered_at"
@@ -53,9 +69,8 @@ const char *const rt_sqlite_sql[RT_SQL_COUNT] = {
         "UPDATE rooms SET due_at = ?2 WHERE key IN (SELECT key FROM rooms "
         "WHERE due_at > 0 AND due_at < ?1 ORDER BY due_at LIMIT ?3) RETURNING id, business_id",
     [RT_SQL_ROOMS_ARE_DUE] = "SELECT 1 FROM rooms WHERE due_at > 0 AND due_at < ?1 LIMIT 1",
-    [RT_SQL_ROOM_TOLD] =
-        "UPDATE rooms SET told_seq = max(told_seq, ?2), "
-        "due_at = CASE WHEN asked_seq <= ?2 THEN 0 ELSE due_at END WHERE id = ?1",
+    [RT_SQL_ROOM_TOLD] = "UPDATE rooms SET told_seq = max(told_seq, ?2), "
+                         "due_at = CASE WHEN asked_seq <= ?2 THEN 0 ELSE due_at END WHERE id = ?1",
 
     [RT_SQL_MESSAGE_ADD] =
         "INSERT INTO messages (room, seq, id, sender_type, sender_id, client_id, kind, is_read, "
@@ -63,9 +78,8 @@ const char *const rt_sqlite_sql[RT_SQL_COUNT] = {
         "?8, ?9)",
     [RT_SQL_MESSAGE_GET] =
         "SELECT " RT_SQLITE_MESSAGE_COLUMNS " FROM messages WHERE id = ?2 AND room = ?1",
-    [RT_SQL_MESSAGE_FIND] =
-        "SELECT " RT_SQLITE_MESSAGE_COLUMNS " FROM messages WHERE room = ?1 "
-        "AND ifnull(sender_id, '') = ifnull(?2, '') AND client_id = ?3",
+    [RT_SQL_MESSAGE_FIND] = "SELECT " RT_SQLITE_MESSAGE_COLUMNS " FROM messages WHERE room = ?1 "
+                            "AND ifnull(sender_id, '') = ifnull(?2, '') AND client_id = ?3",
     [RT_SQL_MESSAGES_BEFORE] =
         "SELECT " RT_SQLITE_MESSAGE_COLUMNS
         " FROM messages WHERE room = ?1 AND seq < ?2 ORDER BY seq DESC LIMIT ?3",
@@ -114,6 +128,57 @@ const char *const rt_sqlite_sql[RT_SQL_COUNT] = {
         "LIMIT ?2) AND created_at < ?1",
     [RT_SQL_NOTIFY_AUDIT] = "INSERT OR IGNORE INTO auditlogs (id, business_id, created_at, doc) "
                             "VALUES (?1, ?2, ?3, ?4)",
+    [RT_SQL_FAQ_ADD] =
+        "INSERT INTO faqs (id, business_id, question, answer, keywords, alternatives, category, "
+        "threshold, priority, is_active, metadata, updated_at, created_at, usage_count, "
+        "helpful_count, not_helpful_count) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, "
+        "?12, ?13, ?14, ?15, ?16)",
+    [RT_SQL_FAQ_GET] =
+        "SELECT " RT_SQLITE_FAQ_COLUMNS " FROM faqs WHERE id = ?2 AND business_id = ?1",
+    [RT_SQL_FAQ_CHANGE] =
+        "UPDATE faqs SET question = ?3, answer = ?4, keywords = ?5, alternatives = ?6, "
+        "category = ?7, threshold = ?8, priority = ?9, is_active = ?10, metadata = ?11, "
+        "updated_at = ?12 WHERE id = ?1 AND business_id = ?2",
+    [RT_SQL_FAQS_COUNT] = "SELECT count(*) " RT_SQLITE_FAQS_WHERE,
+    [RT_SQL_FAQS_LIST] =
+        "SELECT " RT_SQLITE_FAQ_COLUMNS " " RT_SQLITE_FAQS_WHERE
+        " ORDER BY priority DESC, usage_count DESC, created_at, key LIMIT ?4 OFFSET ?5",
+    [RT_SQL_FAQ_USED] =
+        "UPDATE faqs SET usage_count = usage_count + ?3, helpful_count = helpful_count + ?4, "
+        "not_helpful_count = not_helpful_count + ?5 WHERE id = ?1 AND business_id = ?2",
+    [RT_SQL_RESPONSE_ADD] =
+        "INSERT INTO autoresponses (id, business_id, name, type, message, trigger_json, "
+        "quick_replies, is_active, metadata, updated_at, created_at, usage_count) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+    [RT_SQL_RESPONSE_GET] = "SELECT " RT_SQLITE_RESPONSE_COLUMNS
+                            " FROM autoresponses WHERE id = ?2 AND business_id = ?1",
+    [RT_SQL_RESPONSE_CHANGE] =
+        "UPDATE autoresponses SET name = ?3, type = ?4, message = ?5, trigger_json = ?6, "
+        "quick_replies = ?7, is_active = ?8, metadata = ?9, updated_at = ?10 "
+        "WHERE id = ?1 AND business_id = ?2",
+    [RT_SQL_RESPONSES_COUNT] = "SELECT count(*) " RT_SQLITE_RESPONSES_WHERE,
+    [RT_SQL_RESPONSES_LIST] = "SELECT " RT_SQLITE_RESPONSE_COLUMNS " " RT_SQLITE_RESPONSES_WHERE
+                              " ORDER BY created_at DESC, key DESC LIMIT ?4 OFFSET ?5",
+    [RT_SQL_RESPONSE_USED] = "UPDATE autoresponses SET usage_count = usage_count + ?3 "
+                             "WHERE id = ?1 AND business_id = ?2",
+    [RT_SQL_ASSIST_VERSION] = "SELECT version FROM assist_versions WHERE business_id = ?1",
+    [RT_SQL_ASSIST_CHANGED] = "INSERT INTO assist_versions (business_id, version) VALUES (?1, 1) "
+                              "ON CONFLICT (business_id) DO UPDATE SET version = version + 1",
+    [RT_SQL_FEEDBACK_GET] = "SELECT helpful FROM faqfeedbacks WHERE message_id = ?1",
+    [RT_SQL_FEEDBACK_PUT] =
+        "INSERT INTO faqfeedbacks (message_id, business_id, faq_id, helpful, created_at, "
+        "updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?5) ON CONFLICT (message_id) DO UPDATE "
+        "SET helpful = ?4, updated_at = ?5",
+    [RT_SQL_UNANSWERED_ADD] =
+        "INSERT OR IGNORE INTO unansweredquestions (id, business_id, room_id, content, created_at) "
+        "VALUES (?1, ?2, ?3, ?4, ?5)",
+    [RT_SQL_UNANSWERED_LIST] =
+        "SELECT id, business_id, room_id, content, created_at FROM unansweredquestions "
+        "WHERE business_id = ?1 ORDER BY created_at DESC, key DESC LIMIT ?2",
+    [RT_SQL_UNANSWERED_SWEEP] =
+        "DELETE FROM unansweredquestions WHERE key IN (SELECT key FROM unansweredquestions "
+        "WHERE created_at < ?1 ORDER BY created_at LIMIT ?2)",
+
     [RT_SQL_WEBHOOK_ADD] =
         "INSERT INTO webhooks (id, url, events, secret, description, is_active, updated_at, "
         "business_id, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",

@@ -12,6 +12,7 @@
 
 static int suite_audit_logs(void);
 
+#include "store/rt_store_assist_suite.h"
 #include "store/rt_store_notify_suite.h"
 
 
@@ -235,6 +236,8 @@ test_older_schema(void **state)
             "ALTER TABLE rooms DROP COLUMN feedback_seq;"
             "ALTER TABLE rooms DROP COLUMN feedback_id;"
             "ALTER TABLE rooms DROP COLUMN feedback_faq;"
+            "DROP TABLE faqs; DROP TABLE autoresponses; DROP TABLE assist_versions;"
+            "DROP TABLE faqfeedbacks; DROP TABLE unansweredquestions;"
             "DROP TABLE webhooks; DROP TABLE webhookdeliveries;"
             "DROP TABLE notify_streams; DROP TABLE notifications; DROP TABLE auditlogs;"
             "PRAGMA user_version = 1");
@@ -443,6 +446,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         SUITE_TESTS,
+        SUITE_ASSIST_TESTS,
         SUITE_NOTIFY_TESTS,
         cmocka_unit_test(test_check),
         cmocka_unit_test_setup_teardown(test_open_fails, make_dir, remove_dir),
