@@ -39,12 +39,16 @@ MODULE_DEPS  := $(sort $(wildcard ngx_realtime_module/*.h core/include/rt/*.h))
 FUZZ_SRCS    := $(sort $(wildcard core/*/fuzz/fuzz_*.c))
 MAN_PAGES    := $(sort $(wildcard docs/man/*.1))
 
+# its 6.0 gave the file for pkg-config another name
+MSGPACK := $(shell pkg-config --exists msgpack-c 2>/dev/null && echo msgpack-c || echo msgpack)
+
 # Libraries that only some versions of the core use are asked for only then.
 uses = $(if $(shell grep -lE '$(1)' $(CORE_SRCS) $(CORE_HEADERS)),$(2))
 PACKAGES := jansson libjwt libcrypto \
     $(call uses,<sqlite3\.h>,sqlite3) $(call uses,<mongoc/mongoc\.h>,libmongoc-1.0) \
     $(call uses,<zlib\.h>,zlib) \
-    $(call uses,<unicode/,icu-uc) $(call uses,<curl/curl\.h>,libcurl)
+    $(call uses,<unicode/,icu-uc) $(call uses,<curl/curl\.h>,libcurl) \
+    $(call uses,<msgpack\.h>,$(MSGPACK))
 
 STEMMER := $(call uses,<libstemmer\.h>,-lstemmer)# it has no file for pkg-config
 
