@@ -315,6 +315,7 @@ rt_status_t
 rt_notify_tell(rt_call_t *call, rt_notification_t *const *items, size_t count)
 {
     size_t                   i;
+    rt_emit_t              **emit;
     rt_status_t              status;
     rt_notify_row_t          row;
     const rt_notification_t *item;
@@ -331,7 +332,12 @@ rt_notify_tell(rt_call_t *call, rt_notification_t *const *items, size_t count)
             .sub_type = item->sub_type,
             .text = item->text};
 
+        emit = call->emits_last;
         status = rt_notify_emit(call, item->stream, &row);
+
+        if (status == RT_OK) {
+            (*emit)->again = item->status == RT_CONFLICT;
+        }
     }
 
     return status == RT_OK ? rt_event_log(call, items, count) : status;

@@ -51,7 +51,20 @@ rt_sio_encode_disconnect(rt_buf_t *buf, rt_str_t nsp)
 void
 rt_sio_encode_event(rt_buf_t *buf, rt_str_t nsp, rt_str_t event, rt_str_t data, size_t attachments)
 {
+    rt_sio_encode_question(buf, nsp, RT_SIO_ID_NONE, event, data, attachments);
+}
+
+
+void
+rt_sio_encode_question(rt_buf_t *buf, rt_str_t nsp, int64_t id, rt_str_t event, rt_str_t data,
+    size_t attachments)
+{
     rt_sio_encode_head(buf, attachments > 0 ? rt_str("45") : rt_str("42"), attachments, nsp);
+
+    if (id != RT_SIO_ID_NONE) {
+        rt_buf_append_int(buf, id);
+    }
+
     rt_buf_append(buf, "[", 1);
     rt_buf_append_json_string(buf, event);
 

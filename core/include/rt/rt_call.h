@@ -84,6 +84,7 @@ struct rt_emit_s {
     rt_str_t   also_event;    /* a second event in the same place of the order, told right after the
                                * first, or empty */
     rt_str_t   also_data;     /* its argument; empty: the first one's */
+    int        again;         /* 1: it may have been told before, which its seq tells */
 };
 
 

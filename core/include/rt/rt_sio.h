@@ -73,6 +73,9 @@ void rt_sio_encode_disconnect(rt_buf_t *buf, rt_str_t nsp);
  * BINARY_EVENT, whose parts the caller sends after it. */
 void rt_sio_encode_event(rt_buf_t *buf, rt_str_t nsp, rt_str_t event, rt_str_t data,
     size_t attachments);
+/* The same, with the id by which the client answers: 42/nsp,<id>["event",<data>] */
+void rt_sio_encode_question(rt_buf_t *buf, rt_str_t nsp, int64_t id, rt_str_t event, rt_str_t data,
+    size_t attachments);
 /* 43/nsp,<id>[<args>] */
 void rt_sio_encode_ack(rt_buf_t *buf, rt_str_t nsp, int64_t id, rt_str_t args, size_t attachments);
 
