@@ -45,6 +45,7 @@ typedef struct {
     ngx_shm_zone_t *zone;         /* connections over all workers, see ngx_realtime_limits.c */
     ngx_shm_zone_t *metrics_zone; /* see ngx_realtime_metrics.c */
     ngx_uint_t      used;         /* some location has realtime or realtime_api on */
+    ngx_array_t     namespaces;   /* of ngx_str_t: of the locations with realtime on */
     u_char          sid_key[32];  /* authenticates session ids between workers of a cluster */
     unsigned        sid_key_set:1;
     unsigned        redis_set:1; /* the directive was given */

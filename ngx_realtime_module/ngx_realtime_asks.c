@@ -8,6 +8,7 @@
  * follow each other to the store, which keeps it: those of a busy client share their commits. */
 
 #include "ngx_realtime_asks.h"
+#include "ngx_realtime_adapter.h"
 #include "ngx_realtime_hub.h"
 #include "ngx_realtime_limits.h"
 #include "ngx_realtime_metrics.h"
@@ -195,6 +196,7 @@ ngx_realtime_asks_connected(ngx_realtime_session_t *s)
     rt_buf_free(&out);
 
     ngx_realtime_missed_tell(s);
+    ngx_realtime_adapter_connected(s);
     ngx_realtime_presence_up(s);
     ngx_realtime_session_arm(s);
     ngx_realtime_asks_run(s);
@@ -232,6 +234,7 @@ ngx_realtime_asks_leave(ngx_realtime_session_t *s)
     }
 
     ngx_realtime_asks_clear(s);
+    ngx_realtime_adapter_left(s);
     ngx_realtime_missed_forget(s);
     ngx_realtime_presence_down(s);
 

@@ -19,6 +19,9 @@ char *ngx_realtime_conf_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_realtime_conf_positive_msec(ngx_conf_t *cf, void *post, void *data);
 char *ngx_realtime_conf_positive_size(ngx_conf_t *cf, void *post, void *data);
 
+/* One more namespace that is served, unless it is known. NGX_ERROR: no memory. */
+ngx_int_t ngx_realtime_conf_add_namespace(ngx_realtime_main_conf_t *mcf, ngx_str_t *name);
+
 /* The value of an environment variable, empty when there is none; NUL terminated. It is kept, and
  * the name joins nginx's env list: after USR2 the new binary sees only what the list names. */
 ngx_int_t ngx_realtime_conf_env(ngx_conf_t *cf, const char *name, ngx_str_t *value);

@@ -57,6 +57,14 @@ ngx_realtime_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
     }
 
+    if (redis->adapter_prefix.len && !redis->adapter) {
+        return "takes \"adapter_prefix=\" only with \"adapter=socket.io\"";
+    }
+
+    if (redis->adapter && redis->adapter_prefix.len == 0) {
+        ngx_str_set(&redis->adapter_prefix, "socket.io");
+    }
+
     if (redis->user.len && redis->password.len == 0) {
         return "has a user without a password";
     }
@@ -72,6 +80,31 @@ ngx_realtime_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     mcf->redis = redis;
 
     return NGX_CONF_OK;
+}
+
+
+ngx_int_t
+ngx_realtime_conf_add_namespace(ngx_realtime_main_conf_t *mcf, ngx_str_t *name)
+{
+    ngx_str_t *names;
+    ngx_uint_t i;
+
+    names = mcf->namespaces.elts;
+
+    for (i = 0; i < mcf->namespaces.nelts; i++) {
+        if (names[i].len == name->len && ngx_strncmp(names[i].data, name->data, name->len) == 0) {
+            return NGX_OK;
+        }
+    }
+
+    names = ngx_array_push(&mcf->namespaces);
+    if (names == NULL) {
+        return NGX_ERROR;
+    }
+
+    *names = *name;
+
+    return NGX_OK;
 }
 
 
@@ -165,6 +198,31 @@ ngx_realtime_conf_redis_parameter(ngx_conf_t *cf, ngx_str_t *value,
         }
 
         redis->db = n;
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strncmp(value->data, "adapter=", 8) == 0) {
+
+        if (ngx_strcmp(value->data + 8, "socket.io") != 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                "unknown adapter \"%s\" of redis: it must be \"socket.io\"", value->data + 8);
+            return NGX_CONF_ERROR;
+        }
+
+        redis->adapter = 1;
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strncmp(value->data, "adapter_prefix=", 15) == 0) {
+        redis->adapter_prefix.data = value->data + 15;
+        redis->adapter_prefix.len = value->len - 15;
+
+        if (redis->adapter_prefix.len == 0 || redis->adapter_prefix.len > 128) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                "the adapter_prefix of redis must have 1 to 128 characters");
+            return NGX_CONF_ERROR;
+        }
+
         return NGX_CONF_OK;
     }
 

@@ -8,6 +8,7 @@
  * here. */
 
 #include "ngx_realtime_hub.h"
+#include "ngx_realtime_adapter.h"
 #include "ngx_realtime_heal.h"
 #include "ngx_realtime_metrics.h"
 
@@ -20,7 +21,6 @@
 /* the version's byte, seq 8, the texts' lengths of 4 each; behind it the texts */
 #define NGX_REALTIME_HUB_HEADER (1 + 8 + 4 * NGX_REALTIME_NEWS_TEXTS)
 
-static ngx_realtime_channel_t *ngx_realtime_hub_channel(ngx_str_t *name);
 static ngx_realtime_channel_t *ngx_realtime_hub_channel_create(ngx_str_t *name);
 static void                    ngx_realtime_hub_channel_destroy(ngx_realtime_channel_t *ch);
 static void                    ngx_realtime_hub_subscribed(void *data);
@@ -53,11 +53,30 @@ ngx_realtime_hub_init(void)
 }
 
 
-static ngx_realtime_channel_t *
+ngx_realtime_channel_t *
 ngx_realtime_hub_channel(ngx_str_t *name)
 {
     return (ngx_realtime_channel_t *) ngx_str_rbtree_lookup(&ngx_realtime_hub_tree, name,
         ngx_murmur_hash2(name->data, name->len));
+}
+
+
+ngx_realtime_channel_t *
+ngx_realtime_hub_first(void)
+{
+    if (ngx_realtime_hub_tree.root == &ngx_realtime_hub_sentinel) {
+        return NULL;
+    }
+
+    return (ngx_realtime_channel_t *) ngx_rbtree_min(ngx_realtime_hub_tree.root,
+        &ngx_realtime_hub_sentinel);
+}
+
+
+ngx_realtime_channel_t *
+ngx_realtime_hub_next(ngx_realtime_channel_t *ch)
+{
+    return (ngx_realtime_channel_t *) ngx_rbtree_next(&ngx_realtime_hub_tree, &ch->node.node);
 }
 
 
@@ -481,19 +500,23 @@ ngx_realtime_hub_take(ngx_realtime_channel_t *ch)
 static void
 ngx_realtime_hub_fan(ngx_realtime_channel_t *ch, ngx_realtime_news_t *news)
 {
-    ngx_queue_t           *q;
-    ngx_realtime_member_t *m;
+    ngx_queue_t *q;
 
     for (q = ngx_queue_head(&ch->members); q != ngx_queue_sentinel(&ch->members);
          q = ngx_queue_next(q)) {
-        m = ngx_queue_data(q, ngx_realtime_member_t, link);
+        ngx_realtime_hub_offer(ngx_queue_data(q, ngx_realtime_member_t, link), news);
+    }
+}
 
-        if (m->entered && !m->behind) {
-            ngx_realtime_hub_tell(m, news);
 
-        } else if (ngx_realtime_hub_hold(m, news) != NGX_OK) {
-            ngx_realtime_session_fail(m->session);
-        }
+void
+ngx_realtime_hub_offer(ngx_realtime_member_t *m, ngx_realtime_news_t *news)
+{
+    if (m->entered && !m->behind) {
+        ngx_realtime_hub_tell(m, news);
+
+    } else if (ngx_realtime_hub_hold(m, news) != NGX_OK) {
+        ngx_realtime_session_fail(m->session);
     }
 }
 
@@ -501,14 +524,17 @@ ngx_realtime_hub_fan(ngx_realtime_channel_t *ch, ngx_realtime_news_t *news)
 static void
 ngx_realtime_hub_tell(ngx_realtime_member_t *m, ngx_realtime_news_t *news)
 {
-    ngx_realtime_buf_t     *buf;
-    ngx_realtime_session_t *s;
-
-    s = m->session;
-
-    if (news->order.seq != 0 && news->order.seq <= m->cursor) {
-        return;
+    if (news->order.seq == 0 || news->order.seq > m->cursor) {
+        ngx_realtime_hub_send(m->session, news);
     }
+}
+
+
+void
+ngx_realtime_hub_send(ngx_realtime_session_t *s, ngx_realtime_news_t *news)
+{
+    ngx_uint_t          i;
+    ngx_realtime_buf_t *buf;
 
     if (news->except_user.len && rt_str_eq(news->except_user, s->identity->user_id)) {
         return;
@@ -538,6 +564,14 @@ ngx_realtime_hub_tell(ngx_realtime_member_t *m, ngx_realtime_news_t *news)
         ngx_realtime_metrics->counts.deliveries++;
         ngx_realtime_session_send(s, buf);
         ngx_realtime_buf_put(buf);
+
+        for (i = 0; i < news->attachment_count; i++) {
+            ngx_realtime_session_send(s, news->attachments[i]);
+        }
+
+        if (news->foreign != 0) {
+            s->foreign = news->foreign;
+        }
     }
 }
 
@@ -593,6 +627,44 @@ ngx_realtime_hub_hold(ngx_realtime_member_t *m, ngx_realtime_news_t *news)
 }
 
 
+void
+ngx_realtime_hub_drop_foreign(ngx_realtime_session_t *s, uint64_t digest)
+{
+    uint32_t               i, left;
+    uint64_t               upto;
+    ngx_realtime_news_t   *news;
+    ngx_realtime_member_t *m;
+
+    upto = UINT64_MAX;
+
+    for (m = s->members; m != NULL && digest != 0; m = m->next) {
+        for (i = 0; i < m->held_count; i++) {
+            if (m->held[i]->foreign == digest) {
+                upto = ngx_min(upto, m->held[i]->number);
+            }
+        }
+    }
+
+    if (upto == UINT64_MAX) {
+        return; /* all that is held is newer */
+    }
+
+    for (m = s->members; m != NULL; m = m->next) {
+        for (i = 0, left = 0; i < m->held_count; i++) {
+            news = m->held[i];
+
+            if (news->foreign != 0 && news->number <= upto) {
+                ngx_realtime_news_put(news);
+            } else {
+                m->held[left++] = news;
+            }
+        }
+
+        m->held_count = left;
+    }
+}
+
+
 static void
 ngx_realtime_hub_release(ngx_realtime_member_t *m, ngx_uint_t deliver)
 {
@@ -623,6 +695,7 @@ ngx_realtime_hub_emit(const rt_emit_t *emit)
 {
     ngx_realtime_hub_publish(emit);
     ngx_realtime_hub_deliver_here(emit);
+    ngx_realtime_adapter_emit(emit);
 }
 
 

@@ -90,6 +90,22 @@ int64_t ngx_realtime_hub_lacks(ngx_realtime_channel_t *ch);
 /* The store has told all that it has: nobody is behind any more. */
 void ngx_realtime_hub_told(ngx_realtime_channel_t *ch);
 
+/* The channel of that name, or NULL: nobody here is in it. All of them, in no order; NULL at the
+ * end. */
+ngx_realtime_channel_t *ngx_realtime_hub_channel(ngx_str_t *name);
+ngx_realtime_channel_t *ngx_realtime_hub_first(void);
+ngx_realtime_channel_t *ngx_realtime_hub_next(ngx_realtime_channel_t *ch);
+
+/* An event without a number, when it is the member's turn: at once, or after what it waits for. */
+void ngx_realtime_hub_offer(ngx_realtime_member_t *m, ngx_realtime_news_t *news);
+
+/* Of the events from Node that are held for the client those up to the one with this digest are
+ * dropped: it has them. */
+void ngx_realtime_hub_drop_foreign(ngx_realtime_session_t *s, uint64_t digest);
+
+/* An event at once, unless this client is among those that it leaves out. */
+void ngx_realtime_hub_send(ngx_realtime_session_t *s, ngx_realtime_news_t *news);
+
 /* What the bus brings: see ngx_realtime_bus.h. */
 void ngx_realtime_hub_on_publish(ngx_str_t *channel, ngx_str_t *payload);
 void ngx_realtime_hub_on_gap(void);

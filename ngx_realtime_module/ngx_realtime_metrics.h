@@ -50,8 +50,12 @@ typedef struct {
     uint64_t                 redis_connects;
     uint64_t                 heal_reads[NGX_REALTIME_HEAL_REASONS]; /* rooms read from the store */
     uint64_t                 healed;                                /* messages */
-    uint64_t                 moves;  /* sessions that came from another worker */
-    uint64_t                 relays; /* polling requests carried to another worker */
+    uint64_t                 moves;             /* sessions that came from another worker */
+    uint64_t                 relays;            /* polling requests carried to another worker */
+    uint64_t                 adapter_published; /* for Node servers, answers counted */
+    uint64_t                 adapter_received;  /* of theirs, for rooms with clients here */
+    uint64_t                 adapter_requests;
+    uint64_t                 adapter_refused; /* not understood */
     ngx_realtime_histogram_t store_read;
     ngx_realtime_histogram_t store_write;   /* of a group */
     uint64_t                 store_written; /* calls in those groups */

@@ -18,6 +18,7 @@ static void ngx_realtime_metrics_one(rt_buf_t *out, const char *name, const char
 static void ngx_realtime_metrics_clients(rt_buf_t *out, const ngx_realtime_metrics_t *m);
 static void ngx_realtime_metrics_events(rt_buf_t *out, const ngx_realtime_metrics_t *m);
 static void ngx_realtime_metrics_bus(rt_buf_t *out, const ngx_realtime_metrics_t *m);
+static void ngx_realtime_metrics_adapter(rt_buf_t *out, const ngx_realtime_metrics_t *m);
 static void ngx_realtime_metrics_store(rt_buf_t *out, const ngx_realtime_metrics_t *m);
 static void ngx_realtime_metrics_histogram(rt_buf_t *out, const char *name, const char *labels,
     const ngx_realtime_histogram_t *histogram);
@@ -56,6 +57,7 @@ ngx_realtime_metrics_handler(ngx_http_request_t *r)
     ngx_realtime_metrics_clients(&out, &sum);
     ngx_realtime_metrics_events(&out, &sum);
     ngx_realtime_metrics_bus(&out, &sum);
+    ngx_realtime_metrics_adapter(&out, &sum);
     ngx_realtime_metrics_store(&out, &sum);
 
     rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -221,6 +223,20 @@ ngx_realtime_metrics_bus(rt_buf_t *out, const ngx_realtime_metrics_t *m)
         "Messages delivered from the store that the bus did not bring.", m->counts.healed);
     ngx_realtime_metrics_one(out, "realtime_rooms_in_doubt", "gauge",
         "Rooms of which the store has yet to say what it holds.", m->gauges.doubts);
+}
+
+
+static void
+ngx_realtime_metrics_adapter(rt_buf_t *out, const ngx_realtime_metrics_t *m)
+{
+    ngx_realtime_metrics_one(out, "realtime_adapter_published_total", "counter",
+        "Events and answers published for Node servers.", m->counts.adapter_published);
+    ngx_realtime_metrics_one(out, "realtime_adapter_received_total", "counter",
+        "Events of Node servers, for rooms that clients are in.", m->counts.adapter_received);
+    ngx_realtime_metrics_one(out, "realtime_adapter_requests_total", "counter",
+        "Requests of Node servers.", m->counts.adapter_requests);
+    ngx_realtime_metrics_one(out, "realtime_adapter_refused_total", "counter",
+        "What came from there and could not be understood.", m->counts.adapter_refused);
 }
 
 

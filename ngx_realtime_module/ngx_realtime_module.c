@@ -177,6 +177,10 @@ ngx_realtime_create_main_conf(ngx_conf_t *cf)
         return NULL;
     }
 
+    if (ngx_array_init(&mcf->namespaces, cf->pool, 2, sizeof(ngx_str_t)) != NGX_OK) {
+        return NULL;
+    }
+
     mcf->threads = NGX_CONF_UNSET_UINT;
     mcf->retention = NGX_CONF_UNSET;
     mcf->webhooks = NGX_CONF_UNSET;
@@ -295,6 +299,10 @@ ngx_realtime_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_realtime_module);
     mcf->used = 1;
+
+    if (conf->enable && ngx_realtime_conf_add_namespace(mcf, &conf->namespace) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
 
     clcf->handler = conf->api ? ngx_realtime_rest_handler : ngx_realtime_engine_handler;
 

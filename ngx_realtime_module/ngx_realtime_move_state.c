@@ -1,6 +1,7 @@
 /* A session as JSON, and back. */
 
 #include "ngx_realtime_move_state.h"
+#include "ngx_realtime_adapter.h"
 #include "ngx_realtime_asks.h"
 #include "ngx_realtime_engine.h"
 #include "ngx_realtime_hub.h"
@@ -205,8 +206,9 @@ ngx_realtime_move_export_rest(ngx_realtime_session_t *s)
         }
     }
 
-    return json_pack("{s:o,s:o,s:o}", "rooms", rooms, "queue", ngx_realtime_move_export_queue(s),
-        "asks", ngx_realtime_move_export_asks(s));
+    return json_pack("{s:o,s:o,s:o,s:o}", "rooms", rooms, "queue",
+        ngx_realtime_move_export_queue(s), "asks", ngx_realtime_move_export_asks(s), "adapter",
+        ngx_realtime_adapter_export(s));
 }
 
 
@@ -220,6 +222,8 @@ ngx_realtime_move_finish_import(ngx_realtime_session_t *s, ngx_realtime_ws_t *ws
 
     ngx_realtime_move_import_queue(s, json_object_get(state, "queue"));
     ngx_realtime_engine_adopt(s, ws);
+
+    ngx_realtime_adapter_import(s, json_object_get(state, "adapter"));
 
     rooms = json_object_get(state, "rooms");
 

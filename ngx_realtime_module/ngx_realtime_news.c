@@ -82,6 +82,34 @@ ngx_realtime_news_also(ngx_realtime_news_t *news, rt_str_t event, rt_str_t data)
 }
 
 
+ngx_int_t
+ngx_realtime_news_attach(ngx_realtime_news_t *news, const rt_str_t *parts, ngx_uint_t count)
+{
+    ngx_uint_t i;
+
+    if (count == 0) {
+        return NGX_OK;
+    }
+
+    news->attachments = ngx_alloc(count * sizeof(ngx_realtime_buf_t *), ngx_cycle->log);
+    if (news->attachments == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < count; i++) {
+        news->attachments[i] =
+            ngx_realtime_buf_create(RT_WS_BINARY, parts[i].data, parts[i].len, 0);
+        if (news->attachments[i] == NULL) {
+            return NGX_ERROR;
+        }
+
+        news->attachment_count++;
+    }
+
+    return NGX_OK;
+}
+
+
 void
 ngx_realtime_news_put(ngx_realtime_news_t *news)
 {
@@ -97,10 +125,15 @@ ngx_realtime_news_put(ngx_realtime_news_t *news)
         }
     }
 
+    for (i = 0; i < news->attachment_count; i++) {
+        ngx_realtime_buf_put(news->attachments[i]);
+    }
+
     if (news->also != NULL) {
         ngx_realtime_news_put(news->also);
     }
 
+    ngx_free(news->attachments);
     ngx_free(news);
 }
 
@@ -161,7 +194,14 @@ ngx_realtime_news_encode(ngx_realtime_news_t *news, ngx_realtime_session_t *s)
 
     ngx_memzero(&out, sizeof(rt_buf_t));
 
-    s->protocol->encode_event(&out, ngx_realtime_str(s->conf->namespace), news->event, news->data);
+    if (s->protocol == &ngx_realtime_socketio) {
+        rt_sio_encode_question(&out, ngx_realtime_str(s->conf->namespace),
+            news->ack ? news->ack : RT_SIO_ID_NONE, news->event, news->data,
+            news->attachment_count);
+    } else {
+        s->protocol->encode_event(&out, ngx_realtime_str(s->conf->namespace), news->event,
+            news->data);
+    }
 
     buf = out.failed ? NULL : ngx_realtime_buf_create(RT_WS_TEXT, out.data, out.len, 0);
 

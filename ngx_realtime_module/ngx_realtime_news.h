@@ -28,7 +28,12 @@ struct ngx_realtime_news_s {
     rt_str_t             except_socket;
     rt_str_t             except_user;
     rt_str_t             business_id;
-    ngx_realtime_news_t *also;    /* the event told right after it, or NULL: its texts are here */
+    ngx_realtime_news_t *also; /* the event told right after it, or NULL: its texts are here */
+    ngx_realtime_buf_t **attachments; /* sent right after it to Socket.IO clients */
+    ngx_uint_t           attachment_count;
+    int64_t              ack;     /* the id by which Socket.IO clients answer it; 0: none */
+    uint64_t             foreign; /* a digest of what came from Node; 0: an event of ours */
+    uint64_t             number;  /* how many came from there before it */
     u_char               bytes[]; /* all texts */
 };
 
@@ -39,6 +44,10 @@ void                 ngx_realtime_news_put(ngx_realtime_news_t *news);
 /* What this kind of client is sent: made once per kind and kept. A reference for the caller; NULL:
  * no memory. */
 ngx_realtime_buf_t *ngx_realtime_news_frame(ngx_realtime_news_t *news, ngx_realtime_session_t *s);
+
+/* Binary arguments, for which the event's data has placeholders: copied. NGX_ERROR: no memory. */
+ngx_int_t ngx_realtime_news_attach(ngx_realtime_news_t *news, const rt_str_t *parts,
+    ngx_uint_t count);
 
 /* Of an emit's texts, without its channel: bytes. */
 size_t ngx_realtime_news_length(const rt_emit_t *emit);

@@ -29,7 +29,9 @@ typedef struct ngx_realtime_redis_conf_s {
     ngx_str_t                        password;
     ngx_uint_t                       db;
     ngx_thread_pool_t               *thread_pool;
-    struct ngx_realtime_redis_tls_s *tls; /* NULL: none */
+    struct ngx_realtime_redis_tls_s *tls;            /* NULL: none */
+    ngx_str_t                        adapter_prefix; /* of the Node cluster's channels */
+    ngx_uint_t                       adapter; /* 1: we are in it, see ngx_realtime_adapter.h */
 } ngx_realtime_redis_conf_t;
 
 typedef struct ngx_realtime_redis_s ngx_realtime_redis_t;

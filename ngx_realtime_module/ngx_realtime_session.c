@@ -1,6 +1,7 @@
 /* One client: transport, output, clocks, and its end. */
 
 #include "ngx_realtime_session.h"
+#include "ngx_realtime_adapter.h"
 #include "ngx_realtime_asks.h"
 #include "ngx_realtime_hub.h"
 #include "ngx_realtime_limits.h"
@@ -517,6 +518,7 @@ ngx_realtime_session_end(ngx_realtime_session_t *s, ngx_uint_t told)
         }
     }
 
+    ngx_realtime_adapter_left(s);
     ngx_realtime_missed_forget(s);
     ngx_realtime_presence_down(s);
     ngx_realtime_session_meter(s, NGX_REALTIME_TRANSPORT_NONE);

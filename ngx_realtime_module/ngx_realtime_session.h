@@ -110,7 +110,11 @@ struct ngx_realtime_session_s {
     int64_t                seen[NGX_REALTIME_SEEN]; /* the last notification that it has, plus one,
                                                      * as it says when it enters; 0: not said */
     int64_t                seen_number;             /* the same, for the one that it has */
-    struct ngx_realtime_missed_s *missed;           /* see ngx_realtime_missed.c, or NULL */
+    struct ngx_realtime_missed_s  *missed;          /* see ngx_realtime_missed.c, or NULL */
+    struct ngx_realtime_label_s   *labels;          /* rooms of a Node cluster: see */
+    struct ngx_realtime_awaited_s *awaited;         /* ngx_realtime_adapter_private.h */
+    uint64_t                       visit;           /* of its last walk */
+    uint64_t                       foreign;         /* the last event from there that it has */
 
     ngx_queue_t asks; /* events that wait for their turn */
     uint32_t    ask_count;

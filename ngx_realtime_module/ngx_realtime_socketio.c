@@ -1,5 +1,6 @@
 /* Socket.IO protocol 5 for chat clients: one namespace, packets to events and back. */
 
+#include "ngx_realtime_adapter.h"
 #include "ngx_realtime_asks.h"
 #include "ngx_realtime_missed.h"
 #include "ngx_realtime_session.h"
@@ -126,8 +127,9 @@ ngx_realtime_socketio_packet(ngx_realtime_session_t *s, rt_sio_packet_t *packet,
         }
         break;
 
-    case RT_SIO_ACK: /* nothing of ours asks for one: an unknown id is harmless */
+    case RT_SIO_ACK: /* to what a Node server has asked; an unknown id is harmless */
         if (sio->connected) {
+            ngx_realtime_adapter_acknowledged(s, packet);
             return;
         }
         break;

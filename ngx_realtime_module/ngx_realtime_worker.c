@@ -6,6 +6,7 @@
  * are not told yet. */
 
 #include "ngx_realtime_worker.h"
+#include "ngx_realtime_adapter.h"
 #include "ngx_realtime_buf.h"
 #include "ngx_realtime_heal.h"
 #include "ngx_realtime_hub.h"
@@ -128,7 +129,8 @@ ngx_realtime_worker_init(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
-    if (ngx_realtime_presence_init() != NGX_OK || ngx_realtime_worker_open_store(worker) != NGX_OK)
+    if (ngx_realtime_presence_init() != NGX_OK || ngx_realtime_worker_open_store(worker) != NGX_OK
+        || ngx_realtime_adapter_init(worker) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -445,6 +447,7 @@ ngx_realtime_worker_exit(ngx_cycle_t *cycle)
     ngx_realtime_move_exit();
     ngx_realtime_queue_exit();
 
+    ngx_realtime_adapter_exit();
     worker->bus->methods->close(worker->bus);
     ngx_realtime_people_exit();
     ngx_realtime_presence_exit();

@@ -205,6 +205,21 @@ accepted("$_ is a store", store => "realtime_store \"$_\";", http => "realtime_b
 
 # Keys
 
+# The cluster shared with Node servers
+
+accepted("realtime_redis with $_", http => "realtime_redis 127.0.0.1:1 $_;")
+    for 'adapter=socket.io', 'adapter=socket.io adapter_prefix=chat', 'adapter_prefix=x adapter=socket.io';
+
+for (['adapter=', 'unknown adapter ""'], ['adapter=redis', 'unknown adapter "redis".*socket\.io'],
+    ['adapter', 'invalid parameter "adapter"'], ['adapter=socket.io adapter_prefix=', 'adapter_prefix'],
+    ['adapter=socket.io adapter_prefix=' . 'x' x 129, 'adapter_prefix'],
+    ['adapter_prefix=chat', 'adapter_prefix.*only with.*adapter=socket\.io']) {
+    my ($parameters, $why) = @$_;
+    my $text = "realtime_redis 127.0.0.1:1 $parameters;";
+    refused($text, qr/$why/, $text, http => $text);
+}
+
+
 refused('no key', qr/realtime_jwt_secret.*realtime_jwt_key/, undef, secret => '');
 refused('no key for the API', qr/realtime_jwt_secret/, undef, secret => '',
     location => 'location /api/ { realtime_api on; }');

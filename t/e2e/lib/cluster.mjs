@@ -12,10 +12,12 @@ import { Redis, Wire } from './redis.mjs';
 export class Cluster
 {
     // options: hosts (2), and those of each host's Server; redis: arguments of redis-server;
+    // redisMore: more parameters of realtime_redis;
     // wires: each host reaches Redis over a wire that can be cut
     constructor(options = {})
     {
-        const { hosts = 2, redis = [], wires = false, ...rest } = options;
+        const { hosts = 2, redis = [], redisMore = '', wires = false, ...rest } = options;
+        this.redisMore = redisMore;
         this.count = hosts;
         this.wired = wires;
         this.options = rest;
@@ -50,7 +52,7 @@ export class Cluster
         const port = this.wires[i]?.port || this.redis.port;
         const bus = path.join(this.dir, `bus-${i}`);
         return new Server({ ...rest, store: this.store, redis: null, port: this.hosts[i]?.port,
-            http: `realtime_redis 127.0.0.1:${port}; realtime_bus_dir ${bus}; ${http}` }).start();
+            http: `realtime_redis 127.0.0.1:${port} ${this.redisMore}; realtime_bus_dir ${bus}; ${http}` }).start();
     }
 
     // After a host was killed: a new one at its place.
