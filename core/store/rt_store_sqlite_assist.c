@@ -78,7 +78,7 @@ rt_sqlite_read_unanswered(sqlite3_stmt *statement, rt_arena_t *arena, void *row)
 }
 
 
-/* Runs a statement that changes what the business has, and raises its version. */
+/* Runs a statement that changes what the business has, and gives it another version. */
 static rt_status_t
 rt_sqlite_assist_changed(rt_sqlite_t *db, sqlite3_stmt *statement, rt_str_t business_id)
 {

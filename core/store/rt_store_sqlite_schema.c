@@ -173,8 +173,8 @@ static const char rt_sqlite_schema_assist_rooms[] =
     "CREATE INDEX rooms_due ON rooms (due_at) WHERE due_at > 0;";
 
 /* FAQs and automatic responses: numbers of type are those of rt_response_type_t. A business's are
- * few enough to be sorted when they are asked for. assist_versions: a number that every change of
- * them raises. */
+ * few enough to be sorted when they are asked for. assist_versions: a random number, another one
+ * after each change of them: a counter would come to the same one again after a rollback. */
 static const char rt_sqlite_schema_assist[] =
     "CREATE TABLE faqs ("
     "  key INTEGER PRIMARY KEY,"

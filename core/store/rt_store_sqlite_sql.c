@@ -162,8 +162,9 @@ const char *const rt_sqlite_sql[RT_SQL_COUNT] = {
     [RT_SQL_RESPONSE_USED] = "UPDATE autoresponses SET usage_count = usage_count + ?3 "
                              "WHERE id = ?1 AND business_id = ?2",
     [RT_SQL_ASSIST_VERSION] = "SELECT version FROM assist_versions WHERE business_id = ?1",
-    [RT_SQL_ASSIST_CHANGED] = "INSERT INTO assist_versions (business_id, version) VALUES (?1, 1) "
-                              "ON CONFLICT (business_id) DO UPDATE SET version = version + 1",
+    [RT_SQL_ASSIST_CHANGED] = "INSERT INTO assist_versions (business_id, version) "
+                              "VALUES (?1, random()) "
+                              "ON CONFLICT (business_id) DO UPDATE SET version = random()",
     [RT_SQL_FEEDBACK_GET] = "SELECT helpful FROM faqfeedbacks WHERE message_id = ?1",
     [RT_SQL_FEEDBACK_PUT] =
         "INSERT INTO faqfeedbacks (message_id, business_id, faq_id, helpful, created_at, "
