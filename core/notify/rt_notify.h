@@ -57,6 +57,11 @@ rt_notify_batch_t *rt_notify_batch(rt_call_t *call, size_t size);
  * caller's) with call->error; RT_NO_MEMORY; RT_ERROR. */
 rt_status_t rt_notify_read(rt_call_t *call, json_t *event, rt_str_t key, rt_notification_t *item);
 
+/* An event from the fields of a stream's entry, an array of names and texts in turn. Either *whole
+ * is set, which lives in fields: text as event.ingest's body; or *event, a new reference.
+ * RT_INVALID with call->error; RT_NO_MEMORY. */
+rt_status_t rt_notify_entry(rt_call_t *call, const json_t *fields, rt_str_t *whole, json_t **event);
+
 /* The emits and the log's lines of what was stored. */
 rt_status_t rt_notify_tell(rt_call_t *call, rt_notification_t *const *items, size_t count);
 

@@ -77,18 +77,20 @@ rt_event_user(rt_call_t *call, const json_t *event, rt_notification_t *item)
 
 
 /* What makes it the same event when it comes again: a service's own id counts for events of that
- * name, else what the door knows it by. */
+ * name, else what the door knows it by. With an eventId, an id is the payload's. */
 static rt_status_t
 rt_event_key(rt_call_t *call, const json_t *event, rt_str_t otherwise, rt_notification_t *item)
 {
-    int      failed;
-    char     hex[RT_HEX_LEN(RT_SHA256_LEN)];
-    uint8_t  digest[RT_SHA256_LEN];
-    rt_str_t id;
+    int           failed;
+    char          hex[RT_HEX_LEN(RT_SHA256_LEN)];
+    uint8_t       digest[RT_SHA256_LEN];
+    rt_str_t      id;
+    const json_t *own;
 
     failed = 0;
     item->key = otherwise;
-    id = rt_event_id(call, json_object_get(event, "id"), &failed);
+    own = json_object_get(event, "eventId");
+    id = rt_event_id(call, own ? own : json_object_get(event, "id"), &failed);
 
     if (id.len && !failed) {
         item->key = rt_arena_printf(call->arena, "id\n%.*s\n%.*s",
@@ -159,7 +161,11 @@ rt_event_fill(rt_call_t *call, json_t *event, rt_notification_t *item)
     json_object_del(event, "event");
     json_object_del(event, "businessId");
     json_object_del(event, "userId");
-    json_object_del(event, "id");
+
+    if (json_object_del(event, "eventId") != 0) {
+        json_object_del(event, "id");
+    }
+
     item->data = rt_call_json(call, event, &failed);
 
     if (failed || item->id.data == NULL || item->stream.data == NULL) {

@@ -1,4 +1,5 @@
-/* event.ingest: what services raise is checked, put into words, stored and told.
+/* event.ingest and event.take: what services raise is checked, put into words, stored and told. The
+ * first takes a request's body, the second a stream's entry; all else is the same.
  *
  * All of an array's events are read and written into notifications before the store's session
  * begins; so one that is wrong refuses all of them, and the writers' turn is short. An event that
@@ -18,14 +19,14 @@
 
 /* One event, or an array of them: the array. */
 static rt_status_t
-rt_ingest_parse(rt_call_t *call, json_t **out)
+rt_ingest_parse(rt_call_t *call, rt_str_t text, json_t **out)
 {
     json_t     *body;
     rt_error_t  error;
     rt_status_t status;
 
     body = NULL;
-    status = rt_json_parse(rt_json_get_str(call->request, "body"), &body, &error);
+    status = rt_json_parse(text, &body, &error);
 
     if (status == RT_NO_MEMORY) {
         return status;
@@ -53,6 +54,36 @@ rt_ingest_parse(rt_call_t *call, json_t **out)
     }
 
     return RT_OK;
+}
+
+
+/* The events of a body, or of a stream's entry. */
+static rt_status_t
+rt_ingest_events(rt_call_t *call, json_t **out)
+{
+    json_t     *fields, *event;
+    rt_str_t    text;
+    rt_status_t status;
+
+    fields = json_object_get(call->request, "fields");
+
+    if (fields == NULL) {
+        return rt_ingest_parse(call, rt_json_get_str(call->request, "body"), out);
+    }
+
+    status = rt_notify_entry(call, fields, &text, &event);
+
+    if (status != RT_OK) {
+        return status;
+    }
+
+    if (event == NULL) {
+        return rt_ingest_parse(call, text, out);
+    }
+
+    *out = json_pack("[o]", event);
+
+    return *out ? RT_OK : RT_NO_MEMORY;
 }
 
 
@@ -106,7 +137,7 @@ rt_ingest_prepare(rt_core_t *core, rt_call_t *call)
 
     events = NULL;
     batch = NULL;
-    status = rt_ingest_parse(call, &events);
+    status = rt_ingest_events(call, &events);
 
     if (status == RT_OK) {
         batch = rt_notify_batch(call, json_array_size(events));
@@ -175,5 +206,6 @@ rt_ingest(rt_core_t *core, rt_call_t *call)
 const rt_op_entry_t rt_notify_ingest_ops[] = {
     {{"event.ingest", RT_OP_WRITE, rt_ingest}, RT_ROLES_SERVICE, rt_ingest_run_many,
         rt_ingest_prepare},
+    {{"event.take", RT_OP_WRITE, rt_ingest}, RT_ROLES_HOST, rt_ingest_run_many, rt_ingest_prepare},
     {{NULL, RT_OP_READ, NULL}, 0, NULL},
 };

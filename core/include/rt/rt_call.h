@@ -51,6 +51,8 @@ typedef struct {
  *                  empty), more is true when some of the room's are not among the emits
  *   event.ingest   {body,idempotencyKey?}: body is the JSON text of an event, or of an array of up
  *                  to 1,000, see docs/events.md
+ *   event.take     {fields,idempotencyKey?}: not for clients; fields is an entry of a stream: an
+ *                  array of names and texts in turn, see docs/events.md
  *   notification.list  {unread,type,page,limit,businessId}
  *   notification.read  {notificationIds?,businessId?}
  *   notification.heal  {streams:[{stream,afterSeq?},…],limit?}, at most 256: not for clients; makes
@@ -92,7 +94,7 @@ struct rt_call_s {
     /* what is asked: set by the host before rt_core_run, untouched by it */
     const rt_op_t *op;
     rt_door_t      door;
-    rt_identity_t *identity;  /* a reference of the call's own; NULL only for message.heal */
+    rt_identity_t *identity;  /* a reference of the call's own; NULL where no client asks */
     json_t        *request;   /* an object, owned by the call */
     rt_str_t       socket_id; /* the asking socket, or empty; lives in the arena */
     rt_arena_t    *arena;
