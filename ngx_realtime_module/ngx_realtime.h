@@ -31,10 +31,14 @@ typedef enum {
     NGX_REALTIME_REPORT_HEALTH
 } ngx_realtime_report_e;
 
+#define NGX_REALTIME_STREAM_NAME     "realtime:events"
+#define NGX_REALTIME_STREAM_NAME_MAX 256
+
 /* http{}: one per nginx */
 typedef struct {
-    ngx_str_t                         store; /* "sqlite:PATH" or "mongodb://…" */
-    struct ngx_realtime_redis_conf_s *redis; /* NULL: one host, without Redis */
+    ngx_str_t                         store;         /* "sqlite:PATH" or "mongodb://…" */
+    struct ngx_realtime_redis_conf_s *redis;         /* NULL: one host, without Redis */
+    ngx_str_t                         events_stream; /* empty: none */
     ngx_str_t                         bus_dir;
     ngx_flag_t                        webhooks;         /* 0: neither queued nor sent */
     ngx_flag_t                        webhooks_private; /* 1: private addresses may be called */
@@ -49,6 +53,7 @@ typedef struct {
     u_char          sid_key[32];  /* authenticates session ids between workers of a cluster */
     unsigned        sid_key_set:1;
     unsigned        redis_set:1; /* the directive was given */
+    unsigned        stream_set:1;
 } ngx_realtime_main_conf_t;
 
 /* Inherited by server{} and location{} where the directive allows it. */

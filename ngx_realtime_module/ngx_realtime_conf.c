@@ -397,7 +397,9 @@ ngx_realtime_conf_init_main(ngx_conf_t *cf, ngx_realtime_main_conf_t *mcf)
         mcf->threads = 8;
     }
 
-    if (ngx_realtime_conf_redis_environment(cf, mcf) != NGX_CONF_OK) {
+    if (ngx_realtime_conf_redis_environment(cf, mcf) != NGX_CONF_OK
+        || ngx_realtime_conf_stream_init(cf, mcf) != NGX_CONF_OK)
+    {
         return NGX_CONF_ERROR;
     }
 

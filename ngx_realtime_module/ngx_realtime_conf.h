@@ -7,6 +7,7 @@
 
 char *ngx_realtime_conf_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_realtime_conf_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_realtime_conf_stream(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_realtime_conf_webhooks(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_realtime_conf_report(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_realtime_conf_threads(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -28,6 +29,9 @@ ngx_int_t ngx_realtime_conf_env(ngx_conf_t *cf, const char *name, ngx_str_t *val
 
 /* REDIS_HOST, REDIS_PORT and REDIS_PASSWORD, where the directive is not given. */
 char *ngx_realtime_conf_redis_environment(ngx_conf_t *cf, ngx_realtime_main_conf_t *mcf);
+
+/* The stream of events where nothing is said of it; once it is known whether there is a Redis. */
+char *ngx_realtime_conf_stream_init(ngx_conf_t *cf, ngx_realtime_main_conf_t *mcf);
 
 /* Fills what http{} left open from the environment and the defaults. */
 char *ngx_realtime_conf_init_main(ngx_conf_t *cf, ngx_realtime_main_conf_t *mcf);

@@ -56,6 +56,10 @@ typedef struct {
     uint64_t                 adapter_received;  /* of theirs, for rooms with clients here */
     uint64_t                 adapter_requests;
     uint64_t                 adapter_refused; /* not understood */
+    uint64_t                 stream_stored;   /* events of the stream */
+    uint64_t                 stream_repeated;
+    uint64_t                 stream_refused;
+    uint64_t                 stream_again;
     ngx_realtime_histogram_t store_read;
     ngx_realtime_histogram_t store_write;   /* of a group */
     uint64_t                 store_written; /* calls in those groups */

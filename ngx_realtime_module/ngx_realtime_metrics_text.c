@@ -17,6 +17,7 @@ static void ngx_realtime_metrics_one(rt_buf_t *out, const char *name, const char
     const char *help, uint64_t value);
 static void ngx_realtime_metrics_clients(rt_buf_t *out, const ngx_realtime_metrics_t *m);
 static void ngx_realtime_metrics_events(rt_buf_t *out, const ngx_realtime_metrics_t *m);
+static void ngx_realtime_metrics_stream(rt_buf_t *out, const ngx_realtime_metrics_t *m);
 static void ngx_realtime_metrics_bus(rt_buf_t *out, const ngx_realtime_metrics_t *m);
 static void ngx_realtime_metrics_adapter(rt_buf_t *out, const ngx_realtime_metrics_t *m);
 static void ngx_realtime_metrics_store(rt_buf_t *out, const ngx_realtime_metrics_t *m);
@@ -56,6 +57,7 @@ ngx_realtime_metrics_handler(ngx_http_request_t *r)
         workers);
     ngx_realtime_metrics_clients(&out, &sum);
     ngx_realtime_metrics_events(&out, &sum);
+    ngx_realtime_metrics_stream(&out, &sum);
     ngx_realtime_metrics_bus(&out, &sum);
     ngx_realtime_metrics_adapter(&out, &sum);
     ngx_realtime_metrics_store(&out, &sum);
@@ -186,6 +188,20 @@ ngx_realtime_metrics_events(rt_buf_t *out, const ngx_realtime_metrics_t *m)
         ngx_realtime_metrics_line(out, "realtime_requests_total", (char *) labels,
             m->counts.requests[i]);
     }
+}
+
+
+static void
+ngx_realtime_metrics_stream(rt_buf_t *out, const ngx_realtime_metrics_t *m)
+{
+    static const char name[] = "realtime_stream_events_total";
+
+    ngx_realtime_metrics_head(out, name, "counter",
+        "Entries of the stream of events: stored, repeated ones, refused, put off.");
+    ngx_realtime_metrics_line(out, name, "result=\"stored\"", m->counts.stream_stored);
+    ngx_realtime_metrics_line(out, name, "result=\"repeated\"", m->counts.stream_repeated);
+    ngx_realtime_metrics_line(out, name, "result=\"refused\"", m->counts.stream_refused);
+    ngx_realtime_metrics_line(out, name, "result=\"again\"", m->counts.stream_again);
 }
 
 

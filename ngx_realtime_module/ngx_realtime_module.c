@@ -68,6 +68,9 @@ static ngx_command_t ngx_realtime_commands[] = {
     {ngx_string("realtime_redis"), NGX_HTTP_MAIN_CONF | NGX_CONF_1MORE, ngx_realtime_conf_redis,
         NGX_REALTIME_MAIN(redis), NULL},
 
+    {ngx_string("realtime_events_stream"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1,
+        ngx_realtime_conf_stream, NGX_REALTIME_MAIN(events_stream), NULL},
+
     {ngx_string("realtime_webhooks"), NGX_HTTP_MAIN_CONF | NGX_CONF_1MORE,
         ngx_realtime_conf_webhooks, NGX_REALTIME_MAIN(webhooks), NULL},
 

@@ -18,6 +18,7 @@
 #include "ngx_realtime_presence.h"
 #include "ngx_realtime_relay.h"
 #include "ngx_realtime_session.h"
+#include "ngx_realtime_stream.h"
 #include "ngx_realtime_sweep.h"
 #include "ngx_realtime_websocket.h"
 
@@ -132,6 +133,10 @@ ngx_realtime_worker_init(ngx_cycle_t *cycle)
     if (ngx_realtime_presence_init() != NGX_OK || ngx_realtime_worker_open_store(worker) != NGX_OK
         || ngx_realtime_adapter_init(worker) != NGX_OK)
     {
+        return NGX_ERROR;
+    }
+
+    if (ngx_realtime_stream_init(worker) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -274,6 +279,7 @@ ngx_realtime_worker_quit_handler(ngx_event_t *ev)
     ngx_realtime_drain_timer.data = worker;
     ngx_realtime_drain_timer.log = worker->log;
 
+    ngx_realtime_stream_quit();
     ngx_realtime_move_drain();
     ngx_realtime_worker_stay();
 }
@@ -325,6 +331,7 @@ ngx_realtime_worker_drain_handler(ngx_event_t *ev)
 
     if (ngx_realtime_session_count() != 0 || worker->tasks != 0 || ngx_realtime_relay_waiting() != 0
         || ngx_realtime_move_waiting()
+        || (ngx_realtime_stream_busy() && ngx_realtime_drain_ticks < NGX_REALTIME_DRAIN_PATIENCE)
         || (ngx_realtime_heal_doubts() != 0
             && ngx_realtime_drain_ticks < NGX_REALTIME_DRAIN_PATIENCE))
     {
@@ -443,6 +450,7 @@ ngx_realtime_worker_exit(ngx_cycle_t *cycle)
         ngx_realtime_session_close(s, RT_WS_CLOSE_GOING_AWAY, "worker exits");
     }
 
+    ngx_realtime_stream_exit();
     ngx_realtime_ws_exit();
     ngx_realtime_move_exit();
     ngx_realtime_queue_exit();

@@ -2,11 +2,15 @@
 
 import { spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
+import { createRequire } from 'node:module';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 
-import { freePort, SLOW, until } from './nginx.mjs';
+import { freePort, ROOT, SLOW, until } from './nginx.mjs';
+
+// what the package for Node brings for its tests
+const require = createRequire(path.join(ROOT, 'clients/node/package.json'));
 
 const running = new Set();
 
@@ -54,6 +58,15 @@ export class Redis
             throw new Error(`redis-cli ${args.join(' ')}: ${r.stdout}${r.stderr}`);
         }
         return r.stdout;
+    }
+
+    // A connection of a service; it comes back when Redis does.
+    client(options = {})
+    {
+        const { default: Ioredis } = require('ioredis');
+        const client = new Ioredis({ port: this.port, host: '127.0.0.1', ...options });
+        client.on('error', () => {});
+        return client;
     }
 
     // Ends it as a crash would.
