@@ -1,0 +1,195 @@
+// The guide's NestJS service, with clients/node between it and the server: what it emits is heard by a
+// browser's socket.io-client, over HTTP and by the stream; also what was emitted while nginx was away.
+
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import os from 'node:os';
+import path from 'node:path';
+import { after, before, describe, it } from 'node:test';
+
+import { connect } from './lib/chat.mjs';
+import { EVENTS } from './lib/events.mjs';
+import { api } from './lib/http.mjs';
+import { MONGODB, ROOT, Server, SLOW, until } from './lib/nginx.mjs';
+import { Redis } from './lib/redis.mjs';
+import { customer, person, SECRET, staff } from './lib/token.mjs';
+
+const require = createRequire(path.join(ROOT, 'clients/node/package.json'));
+require('reflect-metadata');
+const { Injectable, Module } = require('@nestjs/common');
+const { NestFactory } = require('@nestjs/core');
+const { EventEmitter2, EventEmitterModule } = require('@nestjs/event-emitter');
+const { EVENTS: NAMES, RealtimeEvents } = require('./index.js');
+const { RealtimeEventsModule } = require('./nest.js');
+
+const LONG = { timeout: 60000 * SLOW };
+let serial = 0;
+const business = () => `biz-${process.pid}-${serial += 1}`;
+
+// As in the guide.
+class BookingService
+{
+    constructor(eventEmitter)
+    {
+        this.eventEmitter = eventEmitter;
+    }
+
+    async createBooking({ businessId, clientName, ...booking })
+    {
+        this.eventEmitter.emit('booking.created', { businessId, clientName, booking });
+    }
+}
+Injectable()(BookingService);
+Reflect.defineMetadata('design:paramtypes', [EventEmitter2], BookingService);
+
+async function start(options)
+{
+    class AppModule
+    {
+    }
+    Module({
+        imports: [EventEmitterModule.forRoot(), RealtimeEventsModule.forRoot(options)],
+        providers: [BookingService],
+    })(AppModule);
+    const app = await NestFactory.createApplicationContext(AppModule, { logger: ['error'] });
+    return { app, bookings: app.get(BookingService), emitter: app.get(EventEmitter2),
+        realtime: app.get(RealtimeEvents) };
+}
+
+// What a dashboard of the guide does.
+async function dashboard(server, b)
+{
+    const chat = await connect(server, staff({ business: b }));
+    chat.shown = [];
+    const showNotification = (title, text) => chat.shown.push([title, text]);
+    chat.socket.on('booking.created', (data) => showNotification('New Booking!', data.message));
+    return chat;
+}
+
+const doors = {
+    'over HTTP': ({ server }) => ({ url: server.url, secret: SECRET }),
+    'by the stream, with ioredis': ({ redis }) => ({ redis: redis.client() }),
+    'by the stream, with a URL': ({ redis }) => ({ redis: `redis://127.0.0.1:${redis.port}` }),
+    'by the stream, with node-redis': async ({ redis }) => {
+        const client = require('redis').createClient({ url: `redis://127.0.0.1:${redis.port}` });
+        client.on('error', () => {});
+        return { redis: await client.connect() };
+    },
+};
+
+describe('a NestJS service and a dashboard', () => {
+    const at = {};
+    before(async () => {
+        at.redis = await new Redis().start();
+        at.server = await new Server({ workers: 2, allowLog: [], redis: null,
+            http: `realtime_redis 127.0.0.1:${at.redis.port};` }).start();
+    }, { timeout: 60000 });
+    after(async () => {
+        try {
+            await at.server?.stop();
+        } finally {
+            await at.redis?.stop();
+        }
+    }, { timeout: 60000 });
+
+    it('the bridge listens for every event of the documentation', () => {
+        assert.deepEqual([...NAMES], EVENTS.map((e) => e.event));
+    });
+
+    for (const [name, make] of Object.entries(doors)) {
+        it(`${name}: what the service emits is shown`, LONG, async () => {
+            const b = business();
+            const errors = [];
+            const options = await make(at);
+            const nest = await start({ ...options, onError: (...args) => errors.push(args) });
+            const sam = await dashboard(at.server, b);
+            await nest.bookings.createBooking({ businessId: b, clientName: 'Zoe', id: 'booking-17' });
+            await until('it is shown', () => sam.shown.length);
+            assert.deepEqual(sam.shown, [['New Booking!', 'New booking from Zoe']]);
+            assert.equal((await sam.next('notification:new')).data.booking.id, 'booking-17');
+
+            for (const { event, payload } of EVENTS) {
+                nest.emitter.emit(event, { businessId: b, ...payload });
+                const n = await sam.next('notification:new');
+                assert.equal(`${n.type}.${n.subType}`, event);
+                assert.equal(n.message, EVENTS.find((e) => e.event === event).message);
+                assert.deepEqual(n.data, payload);
+            }
+
+            // a payload's own id is no event's; an eventId is
+            for (const more of [{ id: 7 }, { id: 7 }, { id: 7, eventId: 'e1' }, { id: 7, eventId: 'e1' }]) {
+                nest.emitter.emit('client.updated', { businessId: b, ...more });
+            }
+            const anna = await connect(at.server, customer({ business: b }));
+            nest.emitter.emit('appointment.reminder', { businessId: b, userId: anna.who.id });
+            assert.equal((await anna.next('appointment.reminder')).userId, anna.who.id);
+            await nest.realtime.publisher.drained();
+            assert.equal(sam.all('client.updated').length, 4);
+            assert.equal(sam.all('client.updated').at(-1).data.id, 7);
+            await nest.app.close();
+            assert.deepEqual(errors, []);
+            options.redis?.disconnect?.();
+        });
+    }
+
+    it('what is wrong is told and holds nothing up; in one batch with what is not', LONG, async () => {
+        const b = business();
+        const errors = [];
+        const nest = await start({ url: at.server.url, onError: (e, event) =>
+            errors.push([event?.event, e.message]), token: async () =>
+            person('SERVICE', { business: null }).token });
+        const sam = await dashboard(at.server, b);
+        const cyclic = { businessId: b };
+        cyclic.self = cyclic;
+        nest.emitter.emit('booking.created', { clientName: 'of nobody' });
+        nest.emitter.emit('booking.created', cyclic);
+        nest.emitter.emit('booking.created', 'text');
+        nest.emitter.emit('booking.created', { businessId: b, clientName: 'first' });
+        nest.emitter.emit('client.created', { businessId: 'x'.repeat(200) });
+        nest.emitter.emit('booking.created', { businessId: b, clientName: 'last' });
+        nest.emitter.emit('another.event', { businessId: b });
+        await nest.realtime.publisher.drained();
+        await until('both are here', () => sam.shown.length === 2);
+        assert.deepEqual(sam.shown.map(([, text]) => text),
+            ['New booking from first', 'New booking from last']);
+        assert.deepEqual(errors.map(([event]) => event), ['booking.created', 'booking.created',
+            'booking.created', 'client.created']);
+        assert.match(errors[0][1], /businessId/);
+        assert.match(errors[3][1], /400 .*businessId/);
+        await nest.app.close();
+    });
+
+    it('what is emitted while nginx is away comes when it is back, once and in order', LONG, async () => {
+        const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'rt-nest-'));
+        fs.chmodSync(dir, 0o777);
+        const options = { workers: 1, redis: null, store: MONGODB ? `${MONGODB}${path.basename(dir)}`
+            : `sqlite:${dir}/rt.db` };
+        const server = await new Server(options).start();
+        const b = business();
+        const errors = [];
+        const nest = await start({ url: server.url, secret: SECRET, maxQueue: 50, batch: 7,
+            retryMaxMs: 200, onError: (e, event) => errors.push([event?.payload?.clientName, e.message]) });
+        nest.emitter.emit('booking.created', { businessId: b, clientName: 'C-1' });
+        await nest.realtime.publisher.drained();
+        await server.stop();
+
+        for (let i = 0; i < 51; i += 1) {
+            nest.emitter.emit('booking.created', { businessId: b, clientName: `C${i}` });
+        }
+        await until('a try failed', () => errors.length === 2);
+        assert.deepEqual(errors[0], ['C50', 'too many events wait']);
+        assert.equal(errors[1][0], undefined);
+
+        const again = await new Server({ ...options, port: server.port }).start();
+        await nest.realtime.publisher.drained();
+        const r = await api(again, staff({ business: b })).get('/notifications?limit=100');
+        assert.deepEqual(r.json.notifications.reverse().map((n) => n.data.clientName),
+            ['C-1', ...Array.from({ length: 50 }, (_, i) => `C${i}`)]);
+        await nest.app.close();
+        nest.emitter.emit('booking.created', { businessId: b });
+        assert.equal(errors.length, 2);
+        await again.stop();
+        fs.rmSync(dir, { recursive: true });
+    });
+});
