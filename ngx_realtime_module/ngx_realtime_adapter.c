@@ -40,6 +40,11 @@ ngx_realtime_adapter_init(ngx_realtime_worker_t *worker)
 
     ngx_realtime_adapter = adapter;
 
+    adapter->seen = ngx_pcalloc(worker->cycle->pool, NGX_REALTIME_ADAPTER_SEEN * sizeof(uint64_t));
+    if (adapter->seen == NULL) {
+        return NGX_ERROR;
+    }
+
     ngx_rbtree_init(&adapter->rooms, &adapter->rooms_sentinel, ngx_str_rbtree_insert_value);
     ngx_queue_init(&adapter->asked);
 

@@ -29,9 +29,13 @@ void ngx_realtime_adapter_left(ngx_realtime_session_t *s);
 /* The client answers something that had an id. */
 void ngx_realtime_adapter_acknowledged(ngx_realtime_session_t *s, const rt_sio_packet_t *packet);
 
-/* What a session takes along when it moves to another worker, and there. Import comes while its
- * channels still hold what came: what it had at the old worker is dropped from that. */
+/* What a session takes along when it moves to another worker, first and at last; and there: it is
+ * on its way, and can be found; its channels still hold what came, from which what it had at the
+ * old worker is dropped; it has come, and what was asked meanwhile is done, which may close it. */
 json_t *ngx_realtime_adapter_export(ngx_realtime_session_t *s);
+json_t *ngx_realtime_adapter_export_rest(ngx_realtime_session_t *s);
 void    ngx_realtime_adapter_import(ngx_realtime_session_t *s, json_t *state);
+void    ngx_realtime_adapter_import_rest(ngx_realtime_session_t *s, json_t *state);
+void    ngx_realtime_adapter_imported(ngx_realtime_session_t *s);
 
 #endif

@@ -10,13 +10,13 @@ typedef struct {
     const rt_adapter_message_t *message;
     ngx_realtime_news_t        *packets; /* Socket.IO */
     ngx_realtime_news_t        *frames;  /* plain WebSocket */
-    uint64_t                    digest;
     int64_t                     ack;
 } ngx_realtime_told_t;
 
 static ngx_realtime_news_t *ngx_realtime_adapter_news(ngx_realtime_told_t *told,
     ngx_realtime_session_t                                                *s);
-static uint64_t             ngx_realtime_adapter_digest(const rt_adapter_message_t *message);
+static void                 ngx_realtime_adapter_remember(ngx_str_t *payload);
+static ngx_uint_t           ngx_realtime_adapter_has(ngx_realtime_session_t *s);
 static ngx_uint_t           ngx_realtime_adapter_waits(ngx_realtime_session_t *s);
 
 
@@ -34,6 +34,8 @@ ngx_realtime_adapter_on_broadcast(ngx_realtime_space_t *space, ngx_str_t *channe
     if (channel->len < space->broadcast.len) {
         return;
     }
+
+    ngx_realtime_adapter_remember(payload);
 
     bytes = ngx_realtime_str(*payload);
     uid = rt_adapter_peek_uid(bytes);
@@ -67,7 +69,8 @@ ngx_realtime_adapter_on_broadcast(ngx_realtime_space_t *space, ngx_str_t *channe
         ngx_realtime_metrics->counts.adapter_received += !kin;
 
         if (ngx_realtime_adapter_find(space, &message.rooms, &message.except,
-                kin ? NGX_REALTIME_FIND_LABELLED : NGX_REALTIME_FIND_ENTERING)
+                kin ? NGX_REALTIME_FIND_LABELLED | NGX_REALTIME_FIND_ENTERING
+                    : NGX_REALTIME_FIND_ENTERING)
             == NGX_OK)
         {
             ngx_realtime_adapter_tell(&message, 0);
@@ -77,6 +80,73 @@ ngx_realtime_adapter_on_broadcast(ngx_realtime_space_t *space, ngx_str_t *channe
     }
 
     rt_adapter_message_clear(&message);
+}
+
+
+/* Every worker is sent the same broadcasts in the same order, but not at the same time: by its
+ * digest, never 0, one knows from another how far a client has come. */
+static void
+ngx_realtime_adapter_remember(ngx_str_t *payload)
+{
+    size_t                  half;
+    uint64_t                high, low;
+    ngx_realtime_adapter_t *adapter = ngx_realtime_adapter;
+
+    half = payload->len / 2;
+    high = ngx_murmur_hash2(payload->data, half);
+    low = ngx_murmur_hash2(payload->data + half, payload->len - half);
+
+    /* JSON's integers carry it */
+    adapter->digest = ((high << 32 | low) & INT64_MAX) | 1;
+    adapter->seen[adapter->foreign++ & (NGX_REALTIME_ADAPTER_SEEN - 1)] = adapter->digest;
+}
+
+
+void
+ngx_realtime_adapter_catch_up(ngx_realtime_session_t *s, uint64_t digest)
+{
+    uint64_t                i;
+    ngx_realtime_adapter_t *adapter = ngx_realtime_adapter;
+
+    s->foreign = digest;
+
+    if (digest == 0) {
+        return;
+    }
+
+    for (i = 0; i < ngx_min(adapter->foreign, NGX_REALTIME_ADAPTER_SEEN); i++) {
+        if (adapter->seen[(adapter->foreign - 1 - i) & (NGX_REALTIME_ADAPTER_SEEN - 1)] == digest) {
+            ngx_realtime_hub_drop_foreign(s, adapter->foreign - i);
+            return;
+        }
+    }
+
+    /* that worker is ahead of this one: all that has come here so far it has told */
+    ngx_realtime_hub_drop_foreign(s, adapter->foreign);
+    s->foreign_due = digest;
+    s->foreign_since = ngx_current_msec;
+}
+
+
+/* It had the event before it came here. */
+static ngx_uint_t
+ngx_realtime_adapter_has(ngx_realtime_session_t *s)
+{
+    if (s->foreign_due == 0 || ngx_realtime_adapter->digest == 0) {
+        return 0;
+    }
+
+    if (s->foreign_due == ngx_realtime_adapter->digest) {
+        s->foreign_due = 0;
+        return 1;
+    }
+
+    if (ngx_current_msec - s->foreign_since > NGX_REALTIME_ADAPTER_CATCH_MS) {
+        s->foreign_due = 0; /* Redis has lost it on the way here */
+        return 0;
+    }
+
+    return 1;
 }
 
 
@@ -92,13 +162,14 @@ ngx_realtime_adapter_tell(const rt_adapter_message_t *message, int64_t ack)
     ngx_memzero(&told, sizeof(told));
     told.message = message;
     told.ack = ack;
-    adapter->foreign++;
     asked = 0;
 
     for (i = 0; i < adapter->found_count; i++) {
         found = &adapter->found[i];
 
-        if (message->may_lose && ngx_realtime_adapter_waits(found->session)) {
+        if (ngx_realtime_adapter_has(found->session)
+            || (message->may_lose && ngx_realtime_adapter_waits(found->session)))
+        {
             continue;
         }
 
@@ -164,31 +235,13 @@ ngx_realtime_adapter_news(ngx_realtime_told_t *told, ngx_realtime_session_t *s)
         return NULL;
     }
 
-    if (told->digest == 0) {
-        told->digest = ngx_realtime_adapter_digest(told->message);
-    }
-
-    news->foreign = told->digest;
+    news->foreign = ngx_realtime_adapter->digest;
     news->number = ngx_realtime_adapter->foreign;
     news->ack = packet ? told->ack : 0;
 
     *slot = news;
 
     return news;
-}
-
-
-/* By which another worker knows the event again: never 0. */
-static uint64_t
-ngx_realtime_adapter_digest(const rt_adapter_message_t *message)
-{
-    uint64_t high, low;
-
-    high = ngx_murmur_hash2((u_char *) message->event.data, message->event.len)
-        ^ ngx_murmur_hash2((u_char *) message->args.data, message->args.len);
-    low = ngx_crc32_long((u_char *) message->args.data, message->args.len);
-
-    return ((high << 32 | low) & INT64_MAX) | 1;
 }
 
 

@@ -32,6 +32,8 @@
 #define NGX_REALTIME_ADAPTER_AWAITED_MAX 262144 /* and the answers awaited for them */
 #define NGX_REALTIME_ADAPTER_ASK_MS      10000  /* where the asker does not say how long */
 #define NGX_REALTIME_ADAPTER_ASK_MAX     300000
+#define NGX_REALTIME_ADAPTER_SEEN        4096  /* broadcasts; a power of two */
+#define NGX_REALTIME_ADAPTER_CATCH_MS    1000  /* by which this worker is behind another at most */
 #define NGX_REALTIME_ADAPTER_WARN_MS     10000 /* between two lines about what is not understood */
 
 /* for a client that lets more than this wait an event is not worth the while that may be lost */
@@ -59,7 +61,8 @@ struct ngx_realtime_label_s {
     ngx_realtime_label_t    *next; /* of the session */
     ngx_realtime_session_t  *session;
     ngx_realtime_labelled_t *room;
-    unsigned                 own:1; /* the socket id: stays */
+    unsigned                 own:1;   /* the socket id: stays */
+    unsigned                 early:1; /* came with a session that is on its way */
 };
 
 /* A client that was found, and where: NULL as a label, or because all are meant. */
@@ -112,7 +115,9 @@ typedef struct {
     ngx_uint_t  awaited_count;
     int64_t     ask_last;
 
-    uint64_t   foreign; /* events of others so far */
+    uint64_t  *seen;    /* digests of the last broadcasts, as a ring */
+    uint64_t   foreign; /* how many there were */
+    uint64_t   digest;  /* of the one that is being told; 0: it is no broadcast */
     ngx_msec_t warned;
     unsigned   warned_once:1;
 } ngx_realtime_adapter_t;
@@ -137,6 +142,8 @@ void ngx_realtime_adapter_warn(const char *what, const char *why);
     1 /* also those that are just coming in: they hold what they get */
 #define NGX_REALTIME_FIND_LABELLED 2 /* only those that Node has put there, and we have not */
 
+#define NGX_REALTIME_FIND_ARRIVING 4 /* also those that are on their way to this worker */
+
 /* Fills adapter->found with the namespace's clients that are in any of the rooms (none named: all)
  * and in none of except, each once. NGX_ERROR: no memory. */
 ngx_int_t ngx_realtime_adapter_find(ngx_realtime_space_t *space, const rt_adapter_names_t *rooms,
@@ -144,6 +151,12 @@ ngx_int_t ngx_realtime_adapter_find(ngx_realtime_space_t *space, const rt_adapte
 
 /* 1: somebody here may be in it. */
 ngx_uint_t ngx_realtime_adapter_knows(ngx_str_t *room);
+
+static inline ngx_uint_t
+ngx_realtime_adapter_arrives(ngx_realtime_session_t *s)
+{
+    return s->ws == NULL && s->polling == NULL;
+}
 
 /* Puts the client into a room, or takes it out. */
 void ngx_realtime_adapter_label(ngx_realtime_session_t *s, ngx_str_t *name, ngx_uint_t own);
@@ -169,6 +182,10 @@ void ngx_realtime_adapter_on_broadcast(ngx_realtime_space_t *space, ngx_str_t *c
  * those of them that were are left in adapter->found. */
 void ngx_realtime_adapter_tell(const rt_adapter_message_t *message, int64_t ack);
 
+/* The client comes from another worker, where it has had all up to the broadcast with this digest
+ * (0: none): that is dropped from what is held for it, or left out when it comes. */
+void ngx_realtime_adapter_catch_up(ngx_realtime_session_t *s, uint64_t digest);
+
 /* An event of ours, for those whom Node has put into the room. */
 void ngx_realtime_adapter_tell_labelled(const rt_emit_t *emit);
 
@@ -176,6 +193,9 @@ void ngx_realtime_adapter_tell_labelled(const rt_emit_t *emit);
 /* ngx_realtime_adapter_request.c */
 
 void ngx_realtime_adapter_on_request(ngx_realtime_space_t *space, ngx_str_t *payload);
+
+/* As socket.disconnect() does. May close s. */
+void ngx_realtime_adapter_disconnect(ngx_realtime_session_t *s, ngx_uint_t close);
 
 /* The channel on which a request is answered: in buffer, of NGX_REALTIME_ADAPTER_NAME_MAX bytes. */
 void ngx_realtime_adapter_response_channel(ngx_realtime_space_t *space,

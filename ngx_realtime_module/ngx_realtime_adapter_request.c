@@ -24,7 +24,6 @@ static void ngx_realtime_adapter_change_one(ngx_realtime_session_t *s,
     const rt_adapter_message_t                                     *message);
 static void ngx_realtime_adapter_join(ngx_realtime_session_t *s, ngx_str_t *name);
 static void ngx_realtime_adapter_leave(ngx_realtime_session_t *s, ngx_str_t *name);
-static void ngx_realtime_adapter_disconnect(ngx_realtime_session_t *s, ngx_uint_t close);
 static void ngx_realtime_adapter_server_side(ngx_realtime_space_t *space,
     const rt_adapter_message_t                                    *message);
 
@@ -45,6 +44,7 @@ ngx_realtime_adapter_on_request(ngx_realtime_space_t *space, ngx_str_t *payload)
     }
 
     ngx_realtime_metrics->counts.adapter_requests++;
+    ngx_realtime_adapter->digest = 0;
 
     switch (message.type) {
     case RT_ADAPTER_SOCKETS:
@@ -246,7 +246,10 @@ ngx_realtime_adapter_change(ngx_realtime_space_t *space, const rt_adapter_messag
         return;
     }
 
-    if (ngx_realtime_adapter_find(space, &message->rooms, &message->except, 0) != NGX_OK) {
+    if (ngx_realtime_adapter_find(space, &message->rooms, &message->except,
+            NGX_REALTIME_FIND_ARRIVING)
+        != NGX_OK)
+    {
         ngx_realtime_adapter_warn("a request of the Node cluster is done in part", "no memory");
     }
 
@@ -358,10 +361,15 @@ ngx_realtime_adapter_leave(ngx_realtime_session_t *s, ngx_str_t *name)
 }
 
 
-/* As socket.disconnect() does: out of the namespace, and with close the connection ends, too. */
-static void
+/* Out of the namespace, and with close the connection ends, too. */
+void
 ngx_realtime_adapter_disconnect(ngx_realtime_session_t *s, ngx_uint_t close)
 {
+    if (ngx_realtime_adapter_arrives(s)) {
+        s->expelled = close ? NGX_REALTIME_EXPELLED_CLOSE : NGX_REALTIME_EXPELLED;
+        return;
+    }
+
     if (!s->engine || s->frozen) {
         ngx_realtime_session_close(s, RT_WS_CLOSE_NORMAL, "disconnected by the Node cluster");
         return;

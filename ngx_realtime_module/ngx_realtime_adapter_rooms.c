@@ -238,27 +238,31 @@ ngx_realtime_adapter_visit(ngx_realtime_space_t *space, ngx_realtime_session_t *
     ngx_realtime_found_t   *found;
     ngx_realtime_adapter_t *adapter = ngx_realtime_adapter;
 
-    if (s->visit == adapter->visit || !ngx_realtime_adapter_is_in(space, s)
-        || (m != NULL && !m->entered && !(flags & NGX_REALTIME_FIND_ENTERING)))
-    {
+    if (s->visit == adapter->visit || !ngx_realtime_adapter_is_in(space, s)) {
         return NGX_OK;
     }
 
-    /* who comes in, or moves here, hears in time only by a channel, which holds it meanwhile */
+    if (s->standing != NGX_REALTIME_CONNECTED) {
 
-    if (s->standing != NGX_REALTIME_CONNECTED || (s->ws == NULL && s->polling == NULL)) {
-
-        if (!(flags & NGX_REALTIME_FIND_ENTERING) || s->standing == NGX_REALTIME_STRANGER) {
+        /* who comes in hears only by a channel, which holds it meanwhile */
+        if (!(flags & NGX_REALTIME_FIND_ENTERING) || s->standing == NGX_REALTIME_STRANGER
+            || m == NULL) {
             return NGX_OK;
         }
 
-        if (m == NULL) {
-            if (s->standing != NGX_REALTIME_CONNECTED || s->members == NULL) {
-                return NGX_OK;
-            }
+    } else if (ngx_realtime_adapter_arrives(s)) {
 
+        if (!(flags & (NGX_REALTIME_FIND_ENTERING | NGX_REALTIME_FIND_ARRIVING))) {
+            return NGX_OK;
+        }
+
+        /* as do those on their way here: by any of their channels */
+        if (m == NULL) {
             m = s->members;
         }
+
+    } else if (m != NULL && !m->entered && !(flags & NGX_REALTIME_FIND_ENTERING)) {
+        return NGX_OK; /* it is just joining */
     }
 
     s->visit = adapter->visit;
@@ -470,10 +474,6 @@ ngx_realtime_adapter_export(ngx_realtime_session_t *s)
     json_t               *names;
     ngx_realtime_label_t *label;
 
-    if (ngx_realtime_adapter == NULL) {
-        return json_null();
-    }
-
     names = json_array();
 
     for (label = s->labels; label != NULL; label = label->next) {
@@ -487,32 +487,82 @@ ngx_realtime_adapter_export(ngx_realtime_session_t *s)
         }
     }
 
-    return json_pack("{s:o,s:I}", "labels", names, "foreign", (json_int_t) s->foreign);
+    return names;
+}
+
+
+json_t *
+ngx_realtime_adapter_export_rest(ngx_realtime_session_t *s)
+{
+    return json_pack("{s:o,s:I}", "labels", ngx_realtime_adapter_export(s), "foreign",
+        (json_int_t) s->foreign);
+}
+
+
+/* early: of those that it has no more in the end it was taken out at the old worker. */
+static void
+ngx_realtime_adapter_import_labels(ngx_realtime_session_t *s, json_t *names, ngx_uint_t early)
+{
+    size_t                i;
+    json_t               *value;
+    ngx_str_t             name;
+    ngx_realtime_label_t *label;
+
+    json_array_foreach(names, i, value)
+    {
+        name.data = (u_char *) json_string_value(value);
+        name.len = json_string_length(value);
+        ngx_realtime_adapter_label(s, &name, 0);
+
+        for (label = s->labels; label != NULL; label = label->next) {
+            if (label->room->node.str.len == name.len
+                && ngx_memcmp(label->room->node.str.data, name.data, name.len) == 0)
+            {
+                label->early = early ? 1 : 0;
+            }
+        }
+    }
 }
 
 
 void
 ngx_realtime_adapter_import(ngx_realtime_session_t *s, json_t *state)
 {
-    size_t    i;
-    json_t   *label;
-    ngx_str_t name;
+    if (ngx_realtime_adapter != NULL && s->standing == NGX_REALTIME_CONNECTED) {
+        ngx_realtime_adapter_connected(s);
+        ngx_realtime_adapter_import_labels(s, state, 1);
+    }
+}
 
-    if (ngx_realtime_adapter == NULL || !json_is_object(state)) {
+
+void
+ngx_realtime_adapter_import_rest(ngx_realtime_session_t *s, json_t *state)
+{
+    ngx_realtime_label_t *label, *next;
+
+    if (ngx_realtime_adapter == NULL) {
         return;
     }
 
-    if (s->standing == NGX_REALTIME_CONNECTED) {
-        ngx_realtime_adapter_connected(s);
+    ngx_realtime_adapter_import_labels(s, json_object_get(state, "labels"), 0);
+
+    for (label = s->labels; label != NULL; label = next) {
+        next = label->next;
+
+        if (label->early) {
+            ngx_realtime_adapter_drop(label);
+        }
     }
 
-    json_array_foreach(json_object_get(state, "labels"), i, label)
-    {
-        name.data = (u_char *) json_string_value(label);
-        name.len = json_string_length(label);
-        ngx_realtime_adapter_label(s, &name, 0);
-    }
+    ngx_realtime_adapter_catch_up(s,
+        (uint64_t) json_integer_value(json_object_get(state, "foreign")));
+}
 
-    s->foreign = (uint64_t) json_integer_value(json_object_get(state, "foreign"));
-    ngx_realtime_hub_drop_foreign(s, s->foreign);
+
+void
+ngx_realtime_adapter_imported(ngx_realtime_session_t *s)
+{
+    if (s->expelled && !s->closed) {
+        ngx_realtime_adapter_disconnect(s, s->expelled == NGX_REALTIME_EXPELLED_CLOSE);
+    }
 }

@@ -628,26 +628,11 @@ ngx_realtime_hub_hold(ngx_realtime_member_t *m, ngx_realtime_news_t *news)
 
 
 void
-ngx_realtime_hub_drop_foreign(ngx_realtime_session_t *s, uint64_t digest)
+ngx_realtime_hub_drop_foreign(ngx_realtime_session_t *s, uint64_t upto)
 {
     uint32_t               i, left;
-    uint64_t               upto;
     ngx_realtime_news_t   *news;
     ngx_realtime_member_t *m;
-
-    upto = UINT64_MAX;
-
-    for (m = s->members; m != NULL && digest != 0; m = m->next) {
-        for (i = 0; i < m->held_count; i++) {
-            if (m->held[i]->foreign == digest) {
-                upto = ngx_min(upto, m->held[i]->number);
-            }
-        }
-    }
-
-    if (upto == UINT64_MAX) {
-        return; /* all that is held is newer */
-    }
 
     for (m = s->members; m != NULL; m = m->next) {
         for (i = 0, left = 0; i < m->held_count; i++) {

@@ -99,9 +99,9 @@ ngx_realtime_channel_t *ngx_realtime_hub_next(ngx_realtime_channel_t *ch);
 /* An event without a number, when it is the member's turn: at once, or after what it waits for. */
 void ngx_realtime_hub_offer(ngx_realtime_member_t *m, ngx_realtime_news_t *news);
 
-/* Of the events from Node that are held for the client those up to the one with this digest are
- * dropped: it has them. */
-void ngx_realtime_hub_drop_foreign(ngx_realtime_session_t *s, uint64_t digest);
+/* Of the events from Node that are held for the client those up to this number are dropped: it has
+ * them. */
+void ngx_realtime_hub_drop_foreign(ngx_realtime_session_t *s, uint64_t upto);
 
 /* An event at once, unless this client is among those that it leaves out. */
 void ngx_realtime_hub_send(ngx_realtime_session_t *s, ngx_realtime_news_t *news);

@@ -53,10 +53,11 @@ ngx_realtime_move_export(ngx_realtime_session_t *s)
 
     protocol = s->protocol->export_state ? s->protocol->export_state(s) : json_null();
 
-    return json_pack("{s:o,s:s,s:s%,s:o,s:o,s:i,s:s?,s:s%}", "channels", channels, "speaks",
-        s->protocol->name, "namespace", (char *) s->conf->namespace.data, s->conf->namespace.len,
-        "protocol", protocol, "identity", ngx_realtime_move_export_identity(s->identity),
-        "standing", (int) s->standing, "bearer", s->bearer, "socketId", (char *) s->socket_id,
+    return json_pack("{s:o,s:o,s:s,s:s%,s:o,s:o,s:i,s:s?,s:s%}", "labels",
+        ngx_realtime_adapter_export(s), "channels", channels, "speaks", s->protocol->name,
+        "namespace", (char *) s->conf->namespace.data, s->conf->namespace.len, "protocol", protocol,
+        "identity", ngx_realtime_move_export_identity(s->identity), "standing", (int) s->standing,
+        "bearer", s->bearer, "socketId", (char *) s->socket_id,
         (size_t) NGX_REALTIME_SOCKET_ID_LEN);
 }
 
@@ -162,6 +163,8 @@ ngx_realtime_move_import(ngx_realtime_session_t *s, json_t *state,
         }
     }
 
+    ngx_realtime_adapter_import(s, json_object_get(state, "labels"));
+
     return NGX_OK;
 }
 
@@ -208,7 +211,7 @@ ngx_realtime_move_export_rest(ngx_realtime_session_t *s)
 
     return json_pack("{s:o,s:o,s:o,s:o}", "rooms", rooms, "queue",
         ngx_realtime_move_export_queue(s), "asks", ngx_realtime_move_export_asks(s), "adapter",
-        ngx_realtime_adapter_export(s));
+        ngx_realtime_adapter_export_rest(s));
 }
 
 
@@ -223,7 +226,7 @@ ngx_realtime_move_finish_import(ngx_realtime_session_t *s, ngx_realtime_ws_t *ws
     ngx_realtime_move_import_queue(s, json_object_get(state, "queue"));
     ngx_realtime_engine_adopt(s, ws);
 
-    ngx_realtime_adapter_import(s, json_object_get(state, "adapter"));
+    ngx_realtime_adapter_import_rest(s, json_object_get(state, "adapter"));
 
     rooms = json_object_get(state, "rooms");
 
@@ -251,6 +254,7 @@ ngx_realtime_move_finish_import(ngx_realtime_session_t *s, ngx_realtime_ws_t *ws
     ngx_realtime_session_start(s);
     ngx_realtime_ws_resume(ws);
     ngx_realtime_move_import_asks(s, json_object_get(state, "asks"));
+    ngx_realtime_adapter_imported(s);
 
     ngx_realtime_session_let(s);
 }

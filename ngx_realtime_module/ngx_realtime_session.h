@@ -17,6 +17,9 @@
 
 #define NGX_REALTIME_SOCKET_ID_LEN 20
 
+#define NGX_REALTIME_EXPELLED       1 /* out of the namespace */
+#define NGX_REALTIME_EXPELLED_CLOSE 2 /* the connection, too */
+
 /* whose notifications: its business's (staff), its own */
 #define NGX_REALTIME_SEEN_BUSINESS 0
 #define NGX_REALTIME_SEEN_USER     1
@@ -115,6 +118,8 @@ struct ngx_realtime_session_s {
     struct ngx_realtime_awaited_s *awaited;         /* ngx_realtime_adapter_private.h */
     uint64_t                       visit;           /* of its last walk */
     uint64_t                       foreign;         /* the last event from there that it has */
+    uint64_t                       foreign_due;     /* it has all up to this one; 0: it came */
+    ngx_msec_t                     foreign_since;
 
     ngx_queue_t asks; /* events that wait for their turn */
     uint32_t    ask_count;
@@ -137,6 +142,7 @@ struct ngx_realtime_session_s {
     unsigned transport:2; /* ngx_realtime_transport_e, as it is counted */
     unsigned present:1;   /* counted by ngx_realtime_presence.c */
     unsigned paused:1;    /* too many asks wait: its WebSocket is not read */
+    unsigned expelled:2;  /* NGX_REALTIME_EXPELLED…: while it was on its way here */
 };
 
 /* Starts the worker's table of sessions. */

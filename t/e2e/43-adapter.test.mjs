@@ -268,12 +268,14 @@ describe('Node and two nginx of two workers', () => {
         const flood = (async () => {
             while (!stop.now) {
                 node.nsp.to(`business:${b}`).emit('tick', sent += 1);
-                await sleep(3);
+                node.nsp.to(`business:${b}`).emit('tick', sent += 1);
+                await sleep(1);
             }
         })();
         const clients = [];
-        for (let i = 0; i < 10; i += 1) {
-            clients.push(await connect(hosts()[i % 2], staff({ business: b }), DEFAULT));
+        for (let i = 0; i < 30; i += 1) {       // half of them move to another host, too
+            clients.push(await connect([...hosts(), cluster, cluster][i % 4], staff({ business: b }),
+                DEFAULT));
         }
         await until('all have upgraded', () => clients.every((c) => c.transport === 'websocket'), 10000 * SLOW);
         await sleep(200);
