@@ -5,6 +5,8 @@
 #include "ngx_realtime_adapter_private.h"
 #include "ngx_realtime_metrics.h"
 
+#include <rt/rt_text.h>
+
 
 static ngx_int_t ngx_realtime_adapter_spaces(ngx_realtime_worker_t *worker);
 static ngx_int_t ngx_realtime_adapter_name(ngx_cycle_t *cycle, ngx_str_t *out, ngx_str_t *prefix,
@@ -14,7 +16,7 @@ static ngx_int_t ngx_realtime_adapter_connect(ngx_realtime_worker_t *worker);
 static void      ngx_realtime_adapter_subscriber_up(void *data);
 static void      ngx_realtime_adapter_subscriber_reply(void *data, redisReply *reply);
 static void      ngx_realtime_adapter_publisher_reply(void *data, redisReply *reply);
-static void      ngx_realtime_adapter_nothing(void *data);
+static void      ngx_realtime_adapter_changed(void *data);
 static void      ngx_realtime_adapter_latency(void *data, uint64_t us);
 static void      ngx_realtime_adapter_broadcast(ngx_realtime_space_t *space, const rt_emit_t *emit,
          rt_str_t event, rt_str_t data);
@@ -25,6 +27,7 @@ ngx_realtime_adapter_t *ngx_realtime_adapter;
 ngx_int_t
 ngx_realtime_adapter_init(ngx_realtime_worker_t *worker)
 {
+    uint64_t                number;
     ngx_realtime_adapter_t *adapter;
 
     if (worker->conf->redis == NULL || !worker->conf->redis->adapter
@@ -47,6 +50,13 @@ ngx_realtime_adapter_init(ngx_realtime_worker_t *worker)
 
     ngx_rbtree_init(&adapter->rooms, &adapter->rooms_sentinel, ngx_str_rbtree_insert_value);
     ngx_queue_init(&adapter->asked);
+
+    /* clients move with what they are asked: no two workers use the same ids */
+    if (rt_random(&number, sizeof(number)) != RT_OK) {
+        return NGX_ERROR;
+    }
+
+    adapter->ask_last = (int64_t) (number >> 24);
 
     /* pub/sub knows no databases: another cluster of ours there is a stranger */
     adapter->uid.data = adapter->uid_text;
@@ -184,10 +194,10 @@ ngx_realtime_adapter_connect(ngx_realtime_worker_t *worker)
     *ngx_sprintf(adapter->subscriber_name, "nginx-%016xL-hears-node", (int64_t) worker->id) = '\0';
 
     handlers.data = adapter;
-    handlers.on_down = ngx_realtime_adapter_nothing;
+    handlers.on_down = ngx_realtime_adapter_changed;
     handlers.on_latency = ngx_realtime_adapter_latency;
 
-    handlers.on_up = ngx_realtime_adapter_nothing;
+    handlers.on_up = ngx_realtime_adapter_changed;
     handlers.on_reply = ngx_realtime_adapter_publisher_reply;
 
     adapter->publisher = ngx_realtime_redis_create(worker->conf->redis,
@@ -204,8 +214,12 @@ ngx_realtime_adapter_connect(ngx_realtime_worker_t *worker)
 
 
 static void
-ngx_realtime_adapter_nothing(void *data)
+ngx_realtime_adapter_changed(void *data)
 {
+    ngx_realtime_adapter_t *adapter = data;
+
+    ngx_realtime_metrics->gauges.adapter_up = ngx_realtime_redis_is_up(adapter->publisher)
+        && ngx_realtime_redis_is_up(adapter->subscriber);
 }
 
 
@@ -223,6 +237,8 @@ ngx_realtime_adapter_subscriber_up(void *data)
     ngx_str_t               argv[2];
     ngx_uint_t              i;
     ngx_realtime_adapter_t *adapter = data;
+
+    ngx_realtime_adapter_changed(adapter);
 
     for (i = 0; i < adapter->space_count; i++) {
         ngx_str_set(&argv[0], "PSUBSCRIBE");

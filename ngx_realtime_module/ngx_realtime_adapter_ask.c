@@ -4,8 +4,8 @@
 #include "ngx_realtime_adapter_private.h"
 
 
-static ngx_realtime_asked_t *ngx_realtime_adapter_asked_create(ngx_realtime_space_t *space,
-    const rt_adapter_message_t                                                      *message);
+static ngx_realtime_asked_t *ngx_realtime_adapter_asked_create(ngx_str_t *request_id,
+    ngx_str_t *channel, int64_t id);
 static void                  ngx_realtime_adapter_asked_free(ngx_realtime_asked_t *asked);
 static void                  ngx_realtime_adapter_asked_handler(ngx_event_t *ev);
 static void ngx_realtime_adapter_await(ngx_realtime_asked_t *asked, ngx_realtime_session_t *s);
@@ -16,6 +16,8 @@ static void ngx_realtime_adapter_tell_count(ngx_realtime_asked_t *asked, ngx_uin
 void
 ngx_realtime_adapter_ask(ngx_realtime_space_t *space, const rt_adapter_message_t *message)
 {
+    u_char                  buffer[NGX_REALTIME_ADAPTER_NAME_MAX];
+    ngx_str_t               request_id, channel;
     ngx_uint_t              i;
     ngx_msec_t              time;
     ngx_realtime_asked_t   *asked;
@@ -25,7 +27,10 @@ ngx_realtime_adapter_ask(ngx_realtime_space_t *space, const rt_adapter_message_t
         return;
     }
 
-    asked = ngx_realtime_adapter_asked_create(space, message);
+    request_id = ngx_realtime_ngx_str(message->request_id);
+    ngx_realtime_adapter_response_channel(space, message, buffer, &channel);
+
+    asked = ngx_realtime_adapter_asked_create(&request_id, &channel, ++adapter->ask_last);
     if (asked == NULL) {
         ngx_realtime_adapter_warn("a request of the Node cluster is left out",
             "no memory, or too many are under way");
@@ -59,36 +64,32 @@ ngx_realtime_adapter_ask(ngx_realtime_space_t *space, const rt_adapter_message_t
 }
 
 
+/* Both texts are copied. NULL: no memory, or too many are under way. */
 static ngx_realtime_asked_t *
-ngx_realtime_adapter_asked_create(ngx_realtime_space_t *space, const rt_adapter_message_t *message)
+ngx_realtime_adapter_asked_create(ngx_str_t *request_id, ngx_str_t *channel, int64_t id)
 {
-    u_char                  buffer[NGX_REALTIME_ADAPTER_NAME_MAX];
-    ngx_str_t               channel;
     ngx_realtime_asked_t   *asked;
     ngx_realtime_adapter_t *adapter = ngx_realtime_adapter;
 
     if (adapter->asked_count == NGX_REALTIME_ADAPTER_ASKED_MAX
-        || message->request_id.len > NGX_REALTIME_ADAPTER_NAME_MAX)
+        || request_id->len > NGX_REALTIME_ADAPTER_NAME_MAX)
     {
         return NULL;
     }
 
-    ngx_realtime_adapter_response_channel(space, message, buffer, &channel);
-
-    asked = ngx_calloc(sizeof(ngx_realtime_asked_t) + message->request_id.len + channel.len,
-        ngx_cycle->log);
+    asked =
+        ngx_calloc(sizeof(ngx_realtime_asked_t) + request_id->len + channel->len, ngx_cycle->log);
     if (asked == NULL) {
         return NULL;
     }
 
-    asked->request_id.len = message->request_id.len;
+    asked->request_id.len = request_id->len;
     asked->request_id.data = (u_char *) asked + sizeof(ngx_realtime_asked_t);
-    asked->channel.len = channel.len;
-    asked->channel.data =
-        ngx_cpymem(asked->request_id.data, message->request_id.data, message->request_id.len);
-    ngx_memcpy(asked->channel.data, channel.data, channel.len);
+    asked->channel.len = channel->len;
+    asked->channel.data = ngx_cpymem(asked->request_id.data, request_id->data, request_id->len);
+    ngx_memcpy(asked->channel.data, channel->data, channel->len);
 
-    asked->id = ++adapter->ask_last;
+    asked->id = id;
     asked->timer.handler = ngx_realtime_adapter_asked_handler;
     asked->timer.data = asked;
     asked->timer.log = ngx_cycle->log;
@@ -228,6 +229,67 @@ ngx_realtime_adapter_acknowledged(ngx_realtime_session_t *s, const rt_sio_packet
 
     if (ngx_queue_empty(&asked->awaited)) {
         ngx_realtime_adapter_asked_free(asked);
+    }
+}
+
+
+json_t *
+ngx_realtime_adapter_export_awaited(ngx_realtime_session_t *s)
+{
+    json_t                 *list;
+    ngx_msec_int_t          left;
+    ngx_realtime_awaited_t *awaited;
+
+    list = json_array();
+
+    for (awaited = s->awaited; awaited != NULL; awaited = awaited->next) {
+        left = (ngx_msec_int_t) (awaited->asked->timer.timer.key - ngx_current_msec);
+
+        if (json_array_append_new(list,
+                json_pack("[I,I,s%,s%]", (json_int_t) awaited->asked->id, (json_int_t) left,
+                    (char *) awaited->asked->request_id.data, awaited->asked->request_id.len,
+                    (char *) awaited->asked->channel.data, awaited->asked->channel.len))
+            != 0)
+        {
+            json_decref(list);
+            return NULL;
+        }
+    }
+
+    return list;
+}
+
+
+/* It was counted where it came from: only its answer is passed on here. */
+void
+ngx_realtime_adapter_import_awaited(ngx_realtime_session_t *s, json_t *list)
+{
+    size_t                i;
+    json_t               *item, *text;
+    int64_t               left;
+    ngx_str_t             request_id, channel;
+    ngx_realtime_asked_t *asked;
+
+    json_array_foreach(list, i, item)
+    {
+        left = json_integer_value(json_array_get(item, 1));
+
+        text = json_array_get(item, 2);
+        request_id.data = (u_char *) json_string_value(text);
+        request_id.len = json_string_length(text);
+
+        text = json_array_get(item, 3);
+        channel.data = (u_char *) json_string_value(text);
+        channel.len = json_string_length(text);
+
+        asked = ngx_realtime_adapter_asked_create(&request_id, &channel,
+            json_integer_value(json_array_get(item, 0)));
+
+        if (asked != NULL) {
+            ngx_realtime_adapter_await(asked, s);
+            ngx_add_timer(&asked->timer,
+                (ngx_msec_t) ngx_min(ngx_max(left, 1), NGX_REALTIME_ADAPTER_ASK_MAX));
+        }
     }
 }
 

@@ -207,8 +207,12 @@ void ngx_realtime_adapter_response_channel(ngx_realtime_space_t *space,
 /* A broadcast whose clients answer. */
 void ngx_realtime_adapter_ask(ngx_realtime_space_t *space, const rt_adapter_message_t *message);
 
-/* The session's answers will not come. */
+/* The session's answers will not come here. */
 void ngx_realtime_adapter_forget_awaited(ngx_realtime_session_t *s);
+
+/* The same, when it moves to another worker, and there. */
+json_t *ngx_realtime_adapter_export_awaited(ngx_realtime_session_t *s);
+void    ngx_realtime_adapter_import_awaited(ngx_realtime_session_t *s, json_t *list);
 
 void ngx_realtime_adapter_ask_exit(void);
 

@@ -494,8 +494,8 @@ ngx_realtime_adapter_export(ngx_realtime_session_t *s)
 json_t *
 ngx_realtime_adapter_export_rest(ngx_realtime_session_t *s)
 {
-    return json_pack("{s:o,s:I}", "labels", ngx_realtime_adapter_export(s), "foreign",
-        (json_int_t) s->foreign);
+    return json_pack("{s:o,s:o,s:I}", "labels", ngx_realtime_adapter_export(s), "awaited",
+        ngx_realtime_adapter_export_awaited(s), "foreign", (json_int_t) s->foreign);
 }
 
 
@@ -553,6 +553,8 @@ ngx_realtime_adapter_import_rest(ngx_realtime_session_t *s, json_t *state)
             ngx_realtime_adapter_drop(label);
         }
     }
+
+    ngx_realtime_adapter_import_awaited(s, json_object_get(state, "awaited"));
 
     ngx_realtime_adapter_catch_up(s,
         (uint64_t) json_integer_value(json_object_get(state, "foreign")));

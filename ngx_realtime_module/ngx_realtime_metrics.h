@@ -75,6 +75,7 @@ typedef struct {
     uint64_t redis_queued; /* bytes */
     uint64_t store_up;
     uint64_t bus_up;
+    uint64_t adapter_up;
 } ngx_realtime_gauges_t;
 
 typedef struct {

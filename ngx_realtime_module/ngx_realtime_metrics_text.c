@@ -245,6 +245,8 @@ ngx_realtime_metrics_bus(rt_buf_t *out, const ngx_realtime_metrics_t *m)
 static void
 ngx_realtime_metrics_adapter(rt_buf_t *out, const ngx_realtime_metrics_t *m)
 {
+    ngx_realtime_metrics_one(out, "realtime_adapter_up", "gauge",
+        "Workers of this host that hear and tell Node servers.", m->gauges.adapter_up);
     ngx_realtime_metrics_one(out, "realtime_adapter_published_total", "counter",
         "Events and answers published for Node servers.", m->counts.adapter_published);
     ngx_realtime_metrics_one(out, "realtime_adapter_received_total", "counter",

@@ -94,6 +94,7 @@ describe('Node and two nginx of two workers', () => {
         for (const c of inside) {
             assert.equal((await c.ask('chat:join-room', { roomId })).success, true);
         }
+        await until('it has upgraded', () => inside[2].transport === 'websocket', 10000 * SLOW);
         const outside = await connect(hosts()[1], staff({ business: b }));
         const alien = await connect(hosts()[0], staff());
         return { b, zoe, roomId, inside, outside, alien };
@@ -417,6 +418,20 @@ describe('Node and two nginx of two workers', () => {
             (e) => e.responses.length === 3);
     });
 
+    it('who moves to another worker with its upgrade answers, too', LONG, async () => {
+        const who = customer();
+        const asked = [];
+        for (let i = 0; i < 12; i += 1) {
+            const c = await connect(cluster, who, DEFAULT);
+            c.socket.on('how', (n, done) => setTimeout(() => done(n), 50));
+            asked.push(node.nsp.in(c.welcome.clientId).timeout(5000 * SLOW).emitWithAck('how', i));
+        }
+        // nobody is asked while on the way from one worker to the other; who was asked is heard
+        const answers = await Promise.all(asked);
+        answers.forEach((a, i) => assert.ok(a.length === 0 || (a.length === 1 && a[0] === i), a));
+        assert.ok(answers.flat().length > 6, answers);
+    });
+
     it('serverSideEmit is answered by every worker, with nothing', LONG, async () => {
         const answers = await node.nsp.serverSideEmitWithAck('ping', 1);
         assert.deepEqual(answers, Array(node.count - 1).fill(null));
@@ -514,6 +529,7 @@ describe('another prefix, another namespace, deflate, and answers on a channel o
         assert.equal((await node.nsp.fetchSockets()).length, 1);
         assert.equal((await node.server.io.of('/a*b').fetchSockets()).length, 0);
         const r = await request(`${host.url}/metrics`);
+        assert.match(r.text, /realtime_adapter_up 2/);
         assert.match(r.text, /realtime_adapter_received_total [1-9]/);
         assert.match(r.text, /realtime_adapter_requests_total [1-9]/);
     });
