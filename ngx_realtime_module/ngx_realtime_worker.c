@@ -7,6 +7,7 @@
 
 #include "ngx_realtime_worker.h"
 #include "ngx_realtime_adapter.h"
+#include "ngx_realtime_audit.h"
 #include "ngx_realtime_buf.h"
 #include "ngx_realtime_heal.h"
 #include "ngx_realtime_hub.h"
@@ -141,6 +142,7 @@ ngx_realtime_worker_init(ngx_cycle_t *cycle)
     }
 
     ngx_realtime_sweep_init();
+    ngx_realtime_audit_init();
 
     (void) ngx_realtime_metrics_store_up();
     (void) ngx_realtime_metrics_bus_up();

@@ -57,6 +57,7 @@ extern const rt_op_entry_t rt_notify_list_ops[];
 extern const rt_op_entry_t rt_notify_read_ops[];
 extern const rt_op_entry_t rt_notify_heal_ops[];
 extern const rt_op_entry_t rt_notify_sweep_ops[];
+extern const rt_op_entry_t rt_notify_audit_ops[];
 
 
 /* Sets the text that the caller reads; gives the status, to be returned. */

@@ -20,6 +20,7 @@ static const rt_op_entry_t *const rt_op_tables[] = {
     rt_notify_read_ops,
     rt_notify_heal_ops,
     rt_notify_sweep_ops,
+    rt_notify_audit_ops,
     rt_webhook_ops,
 };
 

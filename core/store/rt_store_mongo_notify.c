@@ -790,4 +790,6 @@ const rt_store_notify_ops_t rt_store_mongo_notify = {
     .list = rt_mongo_notify_list,
     .read = rt_mongo_notify_reads,
     .sweep = rt_mongo_notify_sweep,
+    .audit_changes = rt_mongo_audit_changes,
+    .audit_done = rt_mongo_audit_done,
 };

@@ -31,6 +31,9 @@ rt_status_t rt_mongo_notify_list(rt_store_session_t *session, rt_arena_t *arena,
     const rt_notify_query_t *query, rt_notify_list_t *out);
 rt_status_t rt_mongo_notify_reads(rt_store_session_t *session, rt_arena_t *arena,
     rt_notify_reads_t *reads);
+rt_status_t rt_mongo_audit_changes(rt_store_session_t *session, rt_arena_t *arena, rt_str_t owner,
+    int64_t lease_ms, size_t limit, rt_audit_changes_t *out);
+rt_status_t rt_mongo_audit_done(rt_store_session_t *session, rt_str_t owner, rt_str_t token);
 rt_status_t rt_mongo_notify_sweep(rt_store_session_t *session, int64_t before_ms, int64_t limit,
     int64_t *removed);
 

@@ -118,6 +118,17 @@ typedef struct {
     } streams[RT_NOTIFY_STREAMS];
 } rt_notify_reads_t;
 
+/* What others have written into auditlogs. */
+typedef struct {
+    rt_str_t   *documents; /* as JSON */
+    size_t      count;
+    rt_str_t    token;
+    const char *off;     /* why it can't be told, for now and ever; or NULL */
+    int         is_mine; /* 0: another owner looks */
+    int         is_news; /* 1: audit_done is worth its while */
+    int         lost;    /* 1: something may be missing */
+} rt_audit_changes_t;
+
 typedef struct {
     /* Stores them in their order, each at its stream's next seq. Each has its own status. */
     rt_status_t (*add)(struct rt_store_session_s *session, rt_notification_t **items, size_t count);
@@ -136,6 +147,15 @@ typedef struct {
      * session. */
     rt_status_t (*sweep)(struct rt_store_session_s *session, int64_t before_ms, int64_t limit,
         int64_t *removed);
+
+    /* What others have written into auditlogs since audit_done, oldest first, at most `limit`; for
+     * one owner at a time, who has a lease by it. NULL: nobody else writes there. In a write
+     * session. */
+    rt_status_t (*audit_changes)(struct rt_store_session_s *session, rt_arena_t *arena,
+        rt_str_t owner, int64_t lease_ms, size_t limit, rt_audit_changes_t *out);
+
+    /* All up to the token was told. An empty one: begin with what is written from now on. */
+    rt_status_t (*audit_done)(struct rt_store_session_s *session, rt_str_t owner, rt_str_t token);
 } rt_store_notify_ops_t;
 
 extern const rt_store_notify_ops_t rt_store_sqlite_notify;

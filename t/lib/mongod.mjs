@@ -1,4 +1,4 @@
-// A real mongod, as a replica set of one, on a free port in a directory of its own.
+// A real mongod, as a replica set of one or standing alone, on a free port in a directory of its own.
 
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
@@ -32,6 +32,12 @@ function freePort()
 
 export class Mongod
 {
+    // options: alone; oplog: its size in MB
+    constructor(options = {})
+    {
+        this.options = options;
+    }
+
     async start()
     {
         this.dir = fs.mkdtempSync(path.join(os.tmpdir(), 'rt-mongod-'));
@@ -47,7 +53,11 @@ export class Mongod
     async run()
     {
         this.child = spawn(mongodProgram(), ['--dbpath', this.dir, '--port', String(this.port),
-            '--bind_ip', '127.0.0.1', '--nounixsocket', '--replSet', 'rs', '--oplogSize', '128',
+            '--bind_ip', '127.0.0.1', '--nounixsocket',
+            ...(this.options.alone ? [] : ['--replSet', 'rs', '--oplogSize',
+                String(this.options.oplog || 128)]),
+            // an oplog is cut only up to the last checkpoint
+            ...(this.options.oplog ? ['--syncdelay', '1'] : []),
             '--wiredTigerCacheSizeGB', '0.5', '--logpath', path.join(this.dir, 'log'),
             '--logappend'], { stdio: 'ignore' });
         this.exited = new Promise((resolve) => { this.child.on('exit', resolve); });
@@ -56,6 +66,9 @@ export class Mongod
         try {
             const admin = client.db('admin');
             await admin.command({ ping: 1 });
+            if (this.options.alone) {
+                return;
+            }
             await admin.command({ replSetInitiate: { _id: 'rs',
                 members: [{ _id: 0, host: `127.0.0.1:${this.port}` }] } })
                 .catch(() => {});       // it is one already

@@ -62,6 +62,9 @@ typedef struct {
  *                  "more":…},…]}, as message.heal's
  *   notification.sweep {ageMs}: not for clients; removes some that are older. Its reply:
  *                  {"success":true,"removed":…,"more":…}
+ *   audit.changes  {owner}: not for clients; tells of what others have written into auditlogs. Its
+ *                  reply: {"success":true,"off":…,"mine":…,"more":…}: off, nothing can be found,
+ *                  ever; mine, no other owner looks
  *   webhook.create {url,events,secret?,description?,isActive?,businessId?}
  *   webhook.list   {businessId?}
  *   webhook.get    {webhookId}                    webhook.delete, webhook.test: the same
