@@ -7,6 +7,7 @@ import { before, describe, it } from 'node:test';
 import { createRequire } from 'node:module';
 import { Emitter } from '@socket.io/redis-emitter';
 import { Redis as Client } from 'ioredis';
+import { io } from 'socket.io-client';
 
 import { connect, DEFAULT, POLLING, WEBSOCKET } from './lib/chat.mjs';
 import { useCluster } from './lib/cluster.mjs';
@@ -512,6 +513,7 @@ describe('another prefix, another namespace, deflate, and answers on a channel o
         location /socket.io/ { realtime on; realtime_deflate on; }
         location /realtime { realtime on; realtime_deflate on; }
         location /other/socket.io/ { realtime on; realtime_namespace /a*b; }
+        location /root/socket.io/ { realtime on; realtime_namespace /; }
         location /api/ { realtime_api on; }
         location = /metrics { realtime_metrics; }` });
     const node = useNode(cluster, { key: 'chat[1]*', publishOnSpecificResponseChannel: true });
@@ -523,11 +525,26 @@ describe('another prefix, another namespace, deflate, and answers on a channel o
         const big = { text: 'deflate '.repeat(1000) };
         node.nsp.to(`user:${who.id}`).emit('big', big);
         node.server.io.of('/a*b').to(`user:${who.id}`).emit('small', 1);
+        node.server.io.of('/acb').to(`user:${who.id}`).emit('small', 2);
+        const others = [];
+        for (const [name, path] of [['/a*b', '/other/socket.io/'], ['/', '/root/socket.io/']]) {
+            const socket = io(host.url + name, { path, auth: { token: who.token }, forceNew: true,
+                transports: ['websocket'] });
+            cluster.onClose(() => socket.disconnect());
+            const got = [];
+            socket.onAny((event, data) => got.push([event, data]));
+            await until('it is connected', () => got.some(([event]) => event === 'connected'));
+            others.push(got);
+            node.server.io.of(name).to(`user:${who.id}`).emit('here', name);
+            await until('it hears', () => got.length > 1);
+            assert.deepEqual(got.slice(1), [['here', name]]);
+            assert.equal((await node.server.io.of(name).fetchSockets()).length, 1);
+        }
+        assert.equal(others[0].length, 2);
         await heard([c], 'big');
         assert.deepEqual(c.all('big')[0], big);
         assert.equal(c.all('small').length, 0);
         assert.equal((await node.nsp.fetchSockets()).length, 1);
-        assert.equal((await node.server.io.of('/a*b').fetchSockets()).length, 0);
         const r = await request(`${host.url}/metrics`);
         assert.match(r.text, /realtime_adapter_up 2/);
         assert.match(r.text, /realtime_adapter_received_total [1-9]/);
