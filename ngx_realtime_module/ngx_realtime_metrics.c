@@ -170,6 +170,10 @@ ngx_realtime_metrics_store_up(void)
     up = worker->core != NULL && rt_core_store_up(worker->core);
     ngx_realtime_metrics->gauges.store_up = up;
 
+    if (worker->core != NULL) {
+        ngx_realtime_metrics->counts.webhooks_dropped = rt_core_webhooks_dropped(worker->core);
+    }
+
     return up;
 }
 

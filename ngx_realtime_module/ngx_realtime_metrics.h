@@ -60,6 +60,7 @@ typedef struct {
     uint64_t                 stream_repeated;
     uint64_t                 stream_refused;
     uint64_t                 stream_again;
+    uint64_t                 webhooks_dropped;
     ngx_realtime_histogram_t store_read;
     ngx_realtime_histogram_t store_write;   /* of a group */
     uint64_t                 store_written; /* calls in those groups */

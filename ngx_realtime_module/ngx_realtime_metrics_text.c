@@ -202,6 +202,10 @@ ngx_realtime_metrics_stream(rt_buf_t *out, const ngx_realtime_metrics_t *m)
     ngx_realtime_metrics_line(out, name, "result=\"repeated\"", m->counts.stream_repeated);
     ngx_realtime_metrics_line(out, name, "result=\"refused\"", m->counts.stream_refused);
     ngx_realtime_metrics_line(out, name, "result=\"again\"", m->counts.stream_again);
+
+    ngx_realtime_metrics_one(out, "realtime_webhooks_dropped_total", "counter",
+        "Deliveries to webhooks that were not queued: too many waited, or the store failed.",
+        m->counts.webhooks_dropped);
 }
 
 

@@ -67,6 +67,13 @@ rt_core_store_up(const rt_core_t *core)
 }
 
 
+uint64_t
+rt_core_webhooks_dropped(const rt_core_t *core)
+{
+    return core->webhooks ? atomic_load(&core->webhooks->dropped) : 0;
+}
+
+
 size_t
 rt_core_lane(const rt_core_t *core, const rt_call_t *call)
 {

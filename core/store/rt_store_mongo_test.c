@@ -7,6 +7,7 @@
 static int suite_audit_logs(void);
 
 #include "store/rt_store_notify_suite.h"
+#include "store/rt_store_webhook_suite.h"
 
 
 static int
@@ -509,6 +510,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         SUITE_TESTS,
         SUITE_NOTIFY_TESTS,
+        SUITE_WEBHOOK_TESTS,
         cmocka_unit_test(test_check),
         cmocka_unit_test_setup_teardown(test_original_room, setup_original, teardown),
         cmocka_unit_test_setup_teardown(test_original_open, setup_original, teardown),
@@ -524,6 +526,7 @@ main(void)
     const struct CMUnitTest standalone[] = {
         SUITE_TESTS,
         SUITE_NOTIFY_TESTS,
+        SUITE_WEBHOOK_TESTS,
         cmocka_unit_test_setup_teardown(test_original_room, setup_original, teardown),
     };
 

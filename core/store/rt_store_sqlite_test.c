@@ -14,6 +14,7 @@ static int suite_audit_logs(void);
 
 #include "store/rt_store_assist_suite.h"
 #include "store/rt_store_notify_suite.h"
+#include "store/rt_store_webhook_suite.h"
 
 
 static char     dir[64];
@@ -448,6 +449,7 @@ main(void)
         SUITE_TESTS,
         SUITE_ASSIST_TESTS,
         SUITE_NOTIFY_TESTS,
+        SUITE_WEBHOOK_TESTS,
         cmocka_unit_test(test_check),
         cmocka_unit_test_setup_teardown(test_open_fails, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(test_private_file, setup, teardown),

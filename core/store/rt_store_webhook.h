@@ -32,7 +32,7 @@ typedef enum {
 
 extern const char *const rt_delivery_status_names[];
 
-#define RT_WEBHOOKS_PER_BUSINESS 20 /* more are RT_CONFLICT, where writers exclude each other */
+#define RT_WEBHOOKS_PER_BUSINESS 20 /* as who adds one looks at */
 #define RT_WEBHOOK_LEASE_MS      60000
 
 typedef struct {

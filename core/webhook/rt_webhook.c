@@ -206,14 +206,21 @@ rt_webhook_match(rt_call_t *call, rt_webhooks_t *webhooks, rt_str_t business_id,
     { /* void */
     }
 
-    if (first < last && !webhooks->full[first]) {
+    if (first < last) {
         *rows = rt_arena_calloc(call->arena, (last - first) * sizeof(rt_delivery_t));
         status = *rows ? RT_OK : RT_NO_MEMORY;
+    }
 
-        for (i = first; i < last && status == RT_OK; i++) {
-            if (webhooks->rows[i].events & 1 << event) {
-                status = rt_webhook_fill(call, &(*rows)[(*count)++], webhooks->rows[i].id);
-            }
+    for (i = first; i < last && status == RT_OK; i++) {
+
+        if ((webhooks->rows[i].events & 1 << event) == 0) {
+            continue;
+        }
+
+        if (webhooks->full[first]) {
+            atomic_fetch_add(&webhooks->dropped, 1);
+        } else {
+            status = rt_webhook_fill(call, &(*rows)[(*count)++], webhooks->rows[i].id);
         }
     }
 
@@ -286,6 +293,7 @@ rt_webhook_enqueue(rt_call_t *call, rt_str_t business_id, rt_webhook_event_t eve
     }
 
     if (status != RT_OK && !rt_call_store(call)->atomic) {
+        atomic_fetch_add(&webhooks->dropped, count ? count : 1);
         rt_log(&webhooks->log, RT_LOG_ERROR,
             "webhooks: an event %s could not be queued, the store failed",
             rt_webhook_event_names[event]);

@@ -33,6 +33,8 @@ typedef struct rt_webhooks_s {
     atomic_int stale; /* rows must be read again before they are used */
     atomic_int woken; /* something was queued here */
 
+    atomic_ullong dropped; /* deliveries that were not queued: the outbox was full, or failed */
+
     pthread_t  thread;
     void      *multi; /* CURLM * of the thread */
     atomic_int stop;

@@ -2,6 +2,7 @@
 // between is tried again, refused or kept apart.
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import crypto from 'node:crypto';
 import fs from 'node:fs';
 import http from 'node:http';
@@ -286,6 +287,81 @@ describe('webhooks', () => {
             const done = new Set(receiver.got.slice(held.length).map((g) => g.json.data._id));
             return ids.every((id) => done.has(id));
         }, 120000 * SLOW);
+    });
+});
+
+describe('webhooks that are switched off', () => {
+    const server = useServer({ workers: 1, http: 'realtime_webhooks on private=allow;' });
+
+    it('are neither queued nor sent, and are there when they are on again', LONG, async () => {
+        const anna = owner({ business: 'off' });
+        const receiver = await new Receiver().listen();
+        const { _id } = await subscribe(server, anna, receiver.url);
+        const turn = async (http) => {
+            server.writeConf(server.confText({ ...server.options, http }));
+            await server.reload();
+            await until('the old worker is gone', () => server.workers().length === 1, WAIT);
+        };
+        await turn('realtime_webhooks off;');
+        const roomId = await createRoom(server, customer({ business: 'off' }));
+        await say(server, anna, roomId, 'hello');
+        for (const call of [api(server, anna).get('/webhooks'), api(server, anna).get(`/webhooks/${_id}`),
+            api(server, anna).post('/webhooks', { url: receiver.url, events: EVENTS }),
+            api(server, anna).post(`/webhooks/${_id}/test`, {})]) {
+            assert.equal((await call).status, 404);
+        }
+        await turn(server.options.http);
+        await until('they are known again', async () => {
+            const r = await api(server, anna).post(`/webhooks/${_id}/test`, {});
+            return r.status === 201;
+        }, WAIT);
+        await until('the test has come', () => receiver.of('ping').length, WAIT);
+        assert.deepEqual(receiver.got.map((g) => g.json.event), ['ping']);
+        assert.deepEqual((await log(server, anna, _id)).deliveries.map((d) => d.event), ['ping']);
+    });
+});
+
+describe('limits of webhooks', () => {
+    const server = useServer({ workers: 1, http: 'realtime_webhooks on private=allow;',
+        locations: `location /socket.io/ { realtime on; } location /api/ { realtime_api on; }
+            location /metrics { realtime_metrics; }` });
+
+    it('a business may have 20', LONG, async () => {
+        const anna = owner({ business: 'twenty' });
+        const add = () => api(server, anna).post('/webhooks', { url: 'https://example.com/', events: EVENTS });
+        const made = [];
+        for (let i = 0; i < 20; i += 1) {
+            made.push(await add());
+        }
+        assert.ok(made.every((r) => r.status === 201));
+        assert.equal((await add()).status, 409);
+        assert.equal((await api(server, anna).del(`/webhooks/${made[7].json._id}`)).status, 200);
+        assert.equal((await add()).status, 201);
+        assert.equal((await api(server, anna).get('/webhooks')).json.total, 20);
+    });
+
+    it('past 100,000 that wait the newest are dropped, and counted', { ...LONG,
+        skip: server.options.store || process.env.MONGODB_TEST_URI ? 'rows are made by SQL' : false },
+    async () => {
+        const anna = owner({ business: 'full' });
+        const receiver = await new Receiver().listen();
+        const { _id } = await subscribe(server, anna, receiver.url);
+        const roomId = await createRoom(server, customer({ business: 'full' }));
+        await until('the room is told', () => receiver.of('conversation.created').length, WAIT);
+        const far = Date.now() + 3600000;
+        const made = spawnSync('python3', ['-c', `import sqlite3
+db = sqlite3.connect('${server.data}/rt.db', timeout=20)
+db.executemany("INSERT INTO webhookdeliveries (id, webhook_id, business_id, event, object_id, payload, "
+    "attempts, next_at, status, last_status, created_at, delivered_at) "
+    "VALUES (?, '${_id}', 'full', 0, ?, '{}', 0, ${far}, 0, 0, 0, 0)",
+    (('%024x' % i, 'x%d' % i) for i in range(100000)))
+db.commit()`], { encoding: 'utf8' });
+        assert.equal(made.status, 0, made.stderr);
+        await until('it is known', () => /100000 deliveries of a business wait/.test(server.logText()), WAIT);
+        await say(server, anna, roomId, 'one too many');
+        await until('it is counted', async () => /^realtime_webhooks_dropped_total 1$/m
+            .test(await (await fetch(`${server.url}/metrics`)).text()), WAIT);
+        assert.equal(receiver.of('message.created').length, 0);
     });
 });
 

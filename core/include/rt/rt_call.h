@@ -157,6 +157,9 @@ void rt_core_close(rt_core_t *core);
  * blocks: for health checks. */
 int rt_core_store_up(const rt_core_t *core);
 
+/* Deliveries to webhooks that were not queued since it was opened. As rt_core_store_up. */
+uint64_t rt_core_webhooks_dropped(const rt_core_t *core);
+
 /* Runs one call of kind RT_OP_READ and sets its results. Blocks on the store, never longer than
  * its timeouts: never from an event loop. Safe from several threads at once. */
 void rt_core_run(rt_core_t *core, rt_call_t *call);
