@@ -306,6 +306,7 @@ class Board
                 lastNotificationSeq: this.seqs.at(-1) || 0 }) });
         this.chat.got = () => {};
         this.chat.socket.on('connect', () => { this.held = null; this.connects = {}; });
+        this.chat.socket.on('disconnect', () => { this.connects = {}; });
         this.chat.socket.on('notification:new', (n) => (this.held ? this.held.push(n) : this.hear(n)));
         this.chat.socket.on('notification:gap', (gap) => this.fill(gap.lastSeq, this.connects));
     }
@@ -322,17 +323,22 @@ class Board
         this.held = [];
         const missed = new Map();
         const last = this.seqs.at(-1) || 0;
-        for (let page = 1; !missed.has(last + 1) && connects === this.connects;) {
+        let more = true;
+        for (let page = 1; more && !missed.has(last + 1) && connects === this.connects;) {
             try {
                 const { notifications } = await list(this.server, this.who, `?limit=100&page=${page}`);
                 notifications.forEach((n) => missed.set(n.seq, n));
+                more = notifications.length === 100;
                 page += 1;
             } catch {
-                await sleep(50);    // its worker was killed
+                await sleep(50);    // its worker was killed, or the store is away
             }
         }
         if (connects === this.connects) {
-            for (let seq = last + 1; seq <= (lastSeq ?? Math.max(...missed.keys())); seq += 1) {
+            // where the store could not be asked, what is heard meanwhile may be in the list, too
+            const end = lastSeq ?? Math.max(last, ...missed.keys());
+            this.held = this.held.filter((n) => n.seq > end);
+            for (let seq = last + 1; seq <= end; seq += 1) {
                 this.hear(missed.get(seq));
             }
             this.held.forEach((n) => this.hear(n));
