@@ -102,7 +102,9 @@ describe('a NestJS service and a dashboard', () => {
             const b = business();
             const errors = [];
             const options = await make(at);
+            at.server.onClose(() => options.redis?.disconnect?.());
             const nest = await start({ ...options, onError: (...args) => errors.push(args) });
+            at.server.onClose(() => nest.app.close());
             const sam = await dashboard(at.server, b);
             await nest.bookings.createBooking({ businessId: b, clientName: 'Zoe', id: 'booking-17' });
             await until('it is shown', () => sam.shown.length);
@@ -125,11 +127,12 @@ describe('a NestJS service and a dashboard', () => {
             nest.emitter.emit('appointment.reminder', { businessId: b, userId: anna.who.id });
             assert.equal((await anna.next('appointment.reminder')).userId, anna.who.id);
             await nest.realtime.publisher.drained();
+            nest.emitter.emit('system.alert', { businessId: b, alert: { title: 'the last' } });
+            await sam.next('system.alert', (n) => n.title === 'the last');
             assert.equal(sam.all('client.updated').length, 4);
             assert.equal(sam.all('client.updated').at(-1).data.id, 7);
             await nest.app.close();
             assert.deepEqual(errors, []);
-            options.redis?.disconnect?.();
         });
     }
 
