@@ -8,7 +8,9 @@
 #include <rt/rt_base.h>
 
 
-#define RT_SCHEDULE_DATES_MAX 366
+#define RT_SCHEDULE_DATES_MAX  366
+#define RT_SCHEDULE_QUEUE_MAX  1000000
+#define RT_SCHEDULE_BEFORE_MAX 1440 /* minutes: a day */
 
 typedef enum {
     RT_TRIGGER_MANUAL = 0,
