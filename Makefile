@@ -259,7 +259,7 @@ install: all
 	$(call put,$(BUILD)/$(LIB_SONAME),$(LIBDIR),0644)
 	$(call put,$(MODULE),$(MODULESDIR),0644)
 	$(foreach t,$(TOOLS),$(call put,$(t),$(BINDIR),0755))
-	$(foreach f,$(wildcard nginx-conf/*.conf),$(call put,$(f),$(EXAMPLEDIR),0644))
+	$(foreach f,$(wildcard nginx-conf/*.conf nginx-conf/*.json),$(call put,$(f),$(EXAMPLEDIR),0644))
 	$(foreach f,$(MAN_PAGES),$(call put,$(f),$(MANDIR)/man1,0644))
 	@echo "installed: load_module $(MODULESDIR)/$(notdir $(MODULE));"
 

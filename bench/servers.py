@@ -226,7 +226,7 @@ class Ours(Nginx):
 
     def http(self):
         redis = f"    realtime_redis {self.bus};\n" if self.bus else ""
-        return (f"    realtime_store {self.store};\n{redis}"
+        return (f"    realtime_store {self.store};\n    realtime_assistant off;\n{redis}"
                 f"    realtime_bus_dir {self.dir}/data/bus;\n"
                 f"    realtime_jwt_secret \"{SECRET}\";")
 

@@ -43,6 +43,8 @@ typedef struct {
     ngx_flag_t                        webhooks;         /* 0: neither queued nor sent */
     ngx_flag_t                        webhooks_private; /* 1: private addresses may be called */
     ngx_str_t                         webhooks_ca;      /* file of certificates, or empty */
+    ngx_flag_t                        assistant;        /* 0: customers are answered by people */
+    ngx_str_t                         timezone;         /* where no location says it; empty: UTC */
     ngx_uint_t                        threads;
     time_t                            retention; /* of notifications, seconds; 0: for ever */
     ngx_thread_pool_t                *thread_pool;
@@ -80,6 +82,7 @@ typedef struct {
     ngx_uint_t   rate_burst;
     ngx_uint_t   max_connections;
     ngx_uint_t   max_connections_per_user;
+    ngx_str_t    timezone; /* of after-hours conditions that name none */
 } ngx_realtime_loc_conf_t;
 
 /* One worker process. Made in init_process; NULL in helpers and where nothing of ours is used. */

@@ -393,6 +393,10 @@ ngx_realtime_conf_init_main(ngx_conf_t *cf, ngx_realtime_main_conf_t *mcf)
         mcf->webhooks = 1;
     }
 
+    if (mcf->assistant == NGX_CONF_UNSET) {
+        mcf->assistant = 1;
+    }
+
     if (mcf->threads == NGX_CONF_UNSET_UINT) {
         mcf->threads = 8;
     }

@@ -18,6 +18,7 @@ static void ngx_realtime_event_send(ngx_realtime_session_t *s, ngx_realtime_ask_
 static void ngx_realtime_event_typing(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask);
 static void ngx_realtime_event_read(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask);
 static void ngx_realtime_event_notified(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask);
+static void ngx_realtime_event_feedback(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask);
 
 static const ngx_realtime_event_t ngx_realtime_events[] = {
     {"chat:join-room", 0, ngx_realtime_event_join},
@@ -26,6 +27,7 @@ static const ngx_realtime_event_t ngx_realtime_events[] = {
     {"chat:typing", 0, ngx_realtime_event_typing},
     {"chat:read-messages", 0, ngx_realtime_event_read},
     {"notification:read", 0, ngx_realtime_event_notified},
+    {"chat:faq-feedback", 0, ngx_realtime_event_feedback},
 };
 
 static void      ngx_realtime_event_call(ngx_realtime_ask_t *ask, const char *op, json_t *request,
@@ -85,6 +87,10 @@ ngx_realtime_event_call(ngx_realtime_ask_t *ask, const char *op, json_t *request
 
     call = rt_call_create(rt_op_find(op), RT_DOOR_SOCKET, s->identity, request,
         (rt_str_t){(char *) s->socket_id, sizeof(s->socket_id)});
+
+    if (call != NULL) {
+        call->timezone = ngx_realtime_str(s->conf->timezone);
+    }
 
     ask->task = call ? ngx_realtime_task_post(call, done, ask) : NULL;
 
@@ -153,6 +159,13 @@ ngx_realtime_event_notified(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask)
 {
     ngx_realtime_event_call(ask, "notification.read", json_incref(ask->data),
         ngx_realtime_event_called);
+}
+
+
+static void
+ngx_realtime_event_feedback(ngx_realtime_session_t *s, ngx_realtime_ask_t *ask)
+{
+    ngx_realtime_event_call(ask, "faq.feedback", json_incref(ask->data), ngx_realtime_event_called);
 }
 
 

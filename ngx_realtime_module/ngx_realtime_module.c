@@ -1,6 +1,7 @@
 /* The module's face to nginx: directives, their merge, and which handler serves a location. */
 
 #include "ngx_realtime.h"
+#include "ngx_realtime_assist.h"
 #include "ngx_realtime_conf.h"
 #include "ngx_realtime_engine.h"
 #include "ngx_realtime_limits.h"
@@ -73,6 +74,12 @@ static ngx_command_t ngx_realtime_commands[] = {
 
     {ngx_string("realtime_webhooks"), NGX_HTTP_MAIN_CONF | NGX_CONF_1MORE,
         ngx_realtime_conf_webhooks, NGX_REALTIME_MAIN(webhooks), NULL},
+
+    {ngx_string("realtime_assistant"), NGX_HTTP_MAIN_CONF | NGX_CONF_FLAG, ngx_conf_set_flag_slot,
+        NGX_REALTIME_MAIN(assistant), NULL},
+
+    {ngx_string("realtime_timezone"), NGX_REALTIME_ANY_CONF | NGX_CONF_TAKE1,
+        ngx_realtime_conf_timezone, NGX_REALTIME_LOC(timezone), NULL},
 
     {ngx_string("realtime_bus_dir"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, ngx_conf_set_str_slot,
         NGX_REALTIME_MAIN(bus_dir), NULL},
@@ -187,6 +194,7 @@ ngx_realtime_create_main_conf(ngx_conf_t *cf)
     mcf->threads = NGX_CONF_UNSET_UINT;
     mcf->retention = NGX_CONF_UNSET;
     mcf->webhooks = NGX_CONF_UNSET;
+    mcf->assistant = NGX_CONF_UNSET;
 
     return mcf;
 }
@@ -250,6 +258,7 @@ ngx_realtime_merge_values(ngx_realtime_loc_conf_t *prev, ngx_realtime_loc_conf_t
     ngx_conf_merge_size_value(conf->send_buffer, prev->send_buffer, 1024 * 1024);
     ngx_conf_merge_uint_value(conf->rate, prev->rate, 50 * 1000);
     ngx_conf_merge_uint_value(conf->rate_burst, prev->rate_burst, 100);
+    ngx_conf_merge_str_value(conf->timezone, prev->timezone, "UTC");
     ngx_conf_merge_uint_value(conf->max_connections, prev->max_connections, 0);
     ngx_conf_merge_uint_value(conf->max_connections_per_user, prev->max_connections_per_user, 0);
 }

@@ -234,10 +234,12 @@ ngx_realtime_rest_run(ngx_realtime_rest_t *rest, ngx_str_t *body)
 static rt_status_t
 ngx_realtime_rest_post(ngx_realtime_rest_t *rest, json_t *request, rt_error_t *error)
 {
-    rt_call_t     *call;
-    const rt_op_t *op;
+    rt_call_t               *call;
+    const rt_op_t           *op;
+    ngx_realtime_loc_conf_t *lcf;
 
     op = rt_op_find(rest->match.route->op);
+    lcf = ngx_http_get_module_loc_conf(rest->request, ngx_http_realtime_module);
 
     if (op == NULL) {
         json_decref(request);
@@ -251,6 +253,7 @@ ngx_realtime_rest_post(ngx_realtime_rest_t *rest, json_t *request, rt_error_t *e
         return rt_error_set(error, RT_NO_MEMORY, "Service temporarily unavailable");
     }
 
+    call->timezone = ngx_realtime_str(lcf->timezone);
     rest->task = ngx_realtime_task_post(call, ngx_realtime_rest_done, rest);
 
     if (rest->task == NULL) {

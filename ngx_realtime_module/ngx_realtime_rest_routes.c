@@ -78,6 +78,32 @@ static const ngx_realtime_param_t  ngx_realtime_query_notifications[] = {
 };
 
 
+static const ngx_realtime_param_t  ngx_realtime_query_faqs[] = {
+    { "category", NGX_REALTIME_PARAM_STRING },
+    { "isActive", NGX_REALTIME_PARAM_STRING },
+    { "page", NGX_REALTIME_PARAM_INTEGER },
+    { "limit", NGX_REALTIME_PARAM_INTEGER },
+    { "businessId", NGX_REALTIME_PARAM_STRING },
+    { NULL, 0 }
+};
+
+static const ngx_realtime_param_t  ngx_realtime_query_responses[] = {
+    { "responseType", NGX_REALTIME_PARAM_STRING },
+    { "isActive", NGX_REALTIME_PARAM_STRING },
+    { "page", NGX_REALTIME_PARAM_INTEGER },
+    { "limit", NGX_REALTIME_PARAM_INTEGER },
+    { "businessId", NGX_REALTIME_PARAM_STRING },
+    { NULL, 0 }
+};
+
+static const ngx_realtime_param_t  ngx_realtime_query_unanswered[] = {
+    { "page", NGX_REALTIME_PARAM_INTEGER },
+    { "limit", NGX_REALTIME_PARAM_INTEGER },
+    { "businessId", NGX_REALTIME_PARAM_STRING },
+    { NULL, 0 }
+};
+
+
 static const ngx_realtime_param_t  ngx_realtime_query_deliveries[] = {
     { "businessId", NGX_REALTIME_PARAM_STRING },
     { "status", NGX_REALTIME_PARAM_STRING },
@@ -90,6 +116,8 @@ static const ngx_realtime_param_t  ngx_realtime_query_deliveries[] = {
 #define ROOMS    "/api/chat/rooms"
 #define ROOM     "/api/chat/rooms/:roomId"
 #define MESSAGES "/api/chat/rooms/:roomId/messages"
+#define FAQS     "/api/chat/faqs"
+#define REPLIES  "/api/chat/auto-responses"
 #define NOTIFY   "/api/notifications"
 #define WEBHOOKS "/api/webhooks"
 #define WEBHOOK  "/api/webhooks/:webhookId"
@@ -106,6 +134,19 @@ static const ngx_realtime_route_t  ngx_realtime_routes[] = {
     { NGX_HTTP_POST, MESSAGES, MEMBER, "message.send", NULL, NULL },
     { NGX_HTTP_GET, MESSAGES, MEMBER, "message.list", ngx_realtime_query_messages, NULL },
     { NGX_HTTP_PUT, MESSAGES "/read", MEMBER, "message.read", NULL, NULL },
+    { NGX_HTTP_POST, ROOM "/trigger-auto-response", STAFF, "auto-response.trigger", NULL, NULL },
+    { NGX_HTTP_POST, FAQS "/match", STAFF, "faq.match", NULL, NULL },
+    { NGX_HTTP_GET, FAQS "/unanswered", STAFF, "faq.unanswered", ngx_realtime_query_unanswered,
+      NULL },
+    { NGX_HTTP_POST, FAQS, STAFF, "faq.create", NULL, NULL },
+    { NGX_HTTP_GET, FAQS, MEMBER, "faq.list", ngx_realtime_query_faqs, NULL },
+    { NGX_HTTP_PUT, FAQS "/:faqId", STAFF, "faq.update", NULL, NULL },
+    { NGX_HTTP_DELETE, FAQS "/:faqId", STAFF, "faq.delete", ngx_realtime_query_business, NULL },
+    { NGX_HTTP_POST, REPLIES, STAFF, "auto-response.create", NULL, NULL },
+    { NGX_HTTP_GET, REPLIES, STAFF, "auto-response.list", ngx_realtime_query_responses, NULL },
+    { NGX_HTTP_PUT, REPLIES "/:responseId", STAFF, "auto-response.update", NULL, NULL },
+    { NGX_HTTP_DELETE, REPLIES "/:responseId", STAFF, "auto-response.delete",
+      ngx_realtime_query_business, NULL },
     { NGX_HTTP_GET, "/api/chat/unread-counts", STAFF, "unread.counts",
       ngx_realtime_query_business, NULL },
     { NGX_HTTP_POST, "/api/events", SERVICE, "event.ingest", ngx_realtime_query_events, NULL },

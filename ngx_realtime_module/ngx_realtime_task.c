@@ -12,6 +12,7 @@
  * back. */
 
 #include "ngx_realtime_task.h"
+#include "ngx_realtime_assist.h"
 #include "ngx_realtime_heal.h"
 #include "ngx_realtime_hub.h"
 #include "ngx_realtime_metrics.h"
@@ -297,6 +298,7 @@ ngx_realtime_task_finish(ngx_realtime_task_t *task)
     }
 
     ngx_realtime_task_log(call);
+    ngx_realtime_assist_after(call);
 
     rt_call_destroy(call);
     ngx_free(task);

@@ -7,6 +7,7 @@
 
 #include "ngx_realtime_worker.h"
 #include "ngx_realtime_adapter.h"
+#include "ngx_realtime_assist.h"
 #include "ngx_realtime_audit.h"
 #include "ngx_realtime_buf.h"
 #include "ngx_realtime_heal.h"
@@ -142,6 +143,7 @@ ngx_realtime_worker_init(ngx_cycle_t *cycle)
     }
 
     ngx_realtime_sweep_init();
+    ngx_realtime_assist_init();
     ngx_realtime_audit_init();
 
     (void) ngx_realtime_metrics_store_up();
@@ -179,6 +181,7 @@ ngx_realtime_worker_open_store(ngx_realtime_worker_t *worker)
     ngx_memzero(&options, sizeof(options));
     options.store_uri = ngx_realtime_str(worker->conf->store);
     options.webhooks = worker->conf->webhooks;
+    options.assistant = worker->conf->assistant;
     options.webhooks_private = worker->conf->webhooks_private;
     options.webhooks_ca = ngx_realtime_str(worker->conf->webhooks_ca);
     options.log.write = ngx_realtime_worker_log;
@@ -462,6 +465,7 @@ ngx_realtime_worker_exit(ngx_cycle_t *cycle)
     ngx_realtime_people_exit();
     ngx_realtime_presence_exit();
     ngx_realtime_heal_exit();
+    ngx_realtime_assist_exit();
     ngx_realtime_metrics_exit();
     ngx_realtime_limits_exit(worker);
 

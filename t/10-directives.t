@@ -100,6 +100,8 @@ my %location_values = (
     realtime_guest          => [['on', 'off'], ['maybe', '']],
     realtime_allow_origin   => [['*', 'https://example.com', 'https://example.com http://127.0.0.1:3000',
             'https://*.example.com'], ['example.com', '""', '']],
+    realtime_timezone       => [['UTC', 'Europe/London', 'US/Pacific', 'America/Argentina/Buenos_Aires'],
+        ['Europe/Nowhere', '../../etc/passwd', '/etc/localtime', '""', 'Europe', '']],
     realtime_deflate        => [['on', 'off'], ['maybe', '']],
 );
 
@@ -126,7 +128,7 @@ for my $directive (sort keys %location_values) {
 # Contexts
 
 my @anywhere = qw(realtime_jwt_secret realtime_jwt_leeway realtime_guest realtime_allow_origin
-    realtime_deflate);
+    realtime_deflate realtime_timezone);
 for my $directive (@anywhere) {
     my $value = $location_values{$directive}[0][0];
     my %secret = $directive eq 'realtime_jwt_secret' ? (secret => '') : ();
@@ -142,7 +144,7 @@ for my $directive (sort keys %location_values) {
 }
 
 for my $text ("realtime_store sqlite:$dir/data/other.db;", 'realtime_threads 4;',
-    "realtime_bus_dir $dir/bus;")
+    "realtime_bus_dir $dir/bus;", 'realtime_assistant off;')
 {
     accepted("$text in http", http => $text, ($text =~ /store/ ? (store => '') : ()));
     refused("$text in server", qr/not allowed here/, $text, server => $text);

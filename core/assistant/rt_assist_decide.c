@@ -88,7 +88,10 @@ rt_assist_decide_wrote(const rt_assist_facts_t *facts, rt_assist_decision_t *out
 
     room->feedback_seq = 0;
 
-    if (room->staff_seq > facts->seq || rt_assist_staff_talk(room, facts->now_ms)) {
+    /* what was written while staff talked stays theirs */
+    if (room->staff_seq > facts->seq || rt_assist_staff_talk(room, facts->at_ms)
+        || facts->now_ms - facts->at_ms > RT_ASSIST_LATE_MS)
+    {
         return;
     }
 

@@ -20,6 +20,7 @@
 
 #define RT_ASSIST_QUIET_MS   ((int64_t) 10 * 60 * 1000)
 #define RT_ASSIST_STRETCH_MS ((int64_t) 12 * 3600 * 1000)
+#define RT_ASSIST_LATE_MS    ((int64_t) 3600 * 1000) /* a reply that comes later is none */
 #define RT_ASSIST_ACTIONS    8
 
 typedef enum { RT_ASSIST_WROTE, RT_ASSIST_JOINED } rt_assist_event_t;

@@ -28,7 +28,7 @@ typedef struct {
 /* by number */
 static const char letters[] = "W+-OFHNAC";
 
-/* a message with seq 10, written now, unless the case says else */
+/* a message with seq 10; at_ms says how long ago it was written */
 static const case_t cases[] = {
     {"first join", {0}, {.event = RT_ASSIST_JOINED}, "W"},
     {"second join", {.welcomed = 1}, {.event = RT_ASSIST_JOINED}, ""},
@@ -86,6 +86,12 @@ static const case_t cases[] = {
     {"staff answered before we came", {.staff_seq = 11, .staff_at_ms = NOW - 20 * MINUTE},
         {.staff_online = 1, .faq_fits = 1}, ""},
 
+    {"written while staff talked, looked at later",
+        {.staff_seq = 5, .staff_at_ms = NOW - 11 * MINUTE},
+        {.at_ms = 5 * MINUTE, .staff_online = 1, .faq_fits = 1}, ""},
+    {"looked at an hour later", {0}, {.at_ms = HOUR, .staff_online = 1, .faq_fits = 1}, "FH"},
+    {"looked at too late", {0}, {.at_ms = HOUR + 1, .staff_online = 1, .faq_fits = 1}, ""},
+
     {"yes", {.feedback_seq = 9}, {.says = YES, .staff_online = 1}, "+"},
     {"no", {.feedback_seq = 9}, {.says = NO, .staff_online = 1}, "-C"},
     {"no, nobody there", {.feedback_seq = 9}, {.says = NO}, "-C"},
@@ -112,7 +118,7 @@ test_flow(void **state)
         facts = one->facts;
         facts.now_ms = NOW;
         facts.seq = 10;
-        facts.at_ms = NOW;
+        facts.at_ms = NOW - facts.at_ms;
         rt_assist_decide(&one->room, &facts, &decision);
 
         for (j = 0; j < decision.count; j++) {

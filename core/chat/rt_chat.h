@@ -16,9 +16,11 @@
 extern const char *const rt_priority_names[];
 
 struct rt_core_s {
-    rt_store_t           *store;
-    struct rt_webhooks_s *webhooks; /* NULL: they are off */
-    rt_log_t              log;
+    rt_store_t            *store;
+    struct rt_webhooks_s  *webhooks; /* NULL: they are off */
+    struct rt_playbooks_s *playbooks;
+    int                    assistant; /* 1: it answers by itself */
+    rt_log_t               log;
 };
 
 
@@ -58,6 +60,13 @@ extern const rt_op_entry_t rt_notify_read_ops[];
 extern const rt_op_entry_t rt_notify_heal_ops[];
 extern const rt_op_entry_t rt_notify_sweep_ops[];
 extern const rt_op_entry_t rt_notify_audit_ops[];
+extern const rt_op_entry_t rt_assist_run_ops[];
+extern const rt_op_entry_t rt_assist_due_ops[];
+extern const rt_op_entry_t rt_assist_feedback_ops[];
+extern const rt_op_entry_t rt_assist_trigger_ops[];
+extern const rt_op_entry_t rt_faq_ops[];
+extern const rt_op_entry_t rt_faq_match_ops[];
+extern const rt_op_entry_t rt_response_ops[];
 
 
 /* Sets the text that the caller reads; gives the status, to be returned. */
@@ -102,8 +111,10 @@ rt_status_t rt_call_set_room(rt_call_t *call, rt_str_t room_id);
  * in it. */
 rt_status_t rt_emit_room_updated(rt_call_t *call, const rt_room_t *room);
 
-/* chat:new-conversation of a room that was just made. */
-rt_status_t rt_emit_new_conversation(rt_call_t *call, const rt_room_t *room);
+/* chat:new-conversation of a room that was just made, or, with attention, of one in which a person
+ * is needed; message: what the customer wrote, or empty. */
+rt_status_t rt_emit_new_conversation(rt_call_t *call, const rt_room_t *room, int attention,
+    rt_str_t message);
 
 /* The one event that tells of a stored message, in its place in the room's order. text is in the
  * call's arena. */

@@ -5,6 +5,8 @@
 
 #include <rt/rt_json.h>
 
+#include "assistant/rt_playbook.h"
+#include "assistant/rt_schedule.h"
 #include "chat/rt_chat.h"
 #include "webhook/rt_webhook.h"
 
@@ -13,6 +15,13 @@ rt_status_t
 rt_core_check_store(rt_str_t store_uri, rt_error_t *error)
 {
     return rt_store_check(store_uri, error);
+}
+
+
+int
+rt_core_knows_zone(rt_str_t name)
+{
+    return rt_schedule_knows_zone(name);
 }
 
 
@@ -28,9 +37,17 @@ rt_core_open(rt_core_t **out, const rt_core_options_t *options, rt_error_t *erro
     }
 
     core->log = options->log;
+    core->assistant = options->assistant;
+    core->playbooks = rt_playbooks_create();
+
+    if (core->playbooks == NULL) {
+        free(core);
+        return rt_error_set(error, RT_NO_MEMORY, "no memory");
+    }
 
     status = rt_store_open(&core->store, options->store_uri, &options->log, error);
     if (status != RT_OK) {
+        rt_playbooks_destroy(core->playbooks);
         free(core);
         return status;
     }
@@ -55,6 +72,7 @@ rt_core_close(rt_core_t *core)
     if (core != NULL) {
         rt_webhooks_destroy(core->webhooks);
         rt_store_close(core->store);
+        rt_playbooks_destroy(core->playbooks);
         free(core);
     }
 }
@@ -140,6 +158,7 @@ rt_core_settle(rt_call_t *call, rt_status_t status)
     call->emits = NULL;
     call->emits_last = &call->emits;
     call->log_line = rt_str_null;
+    call->assist = RT_ASSIST_NOT;
 
     if (status != RT_CONFLICT) {
         call->reply = rt_str_null;
@@ -334,6 +353,7 @@ rt_core_reset(rt_call_t *call)
     call->emits = NULL;
     call->emits_last = &call->emits;
     call->log_line = rt_str_null;
+    call->assist = RT_ASSIST_NOT;
 }
 
 

@@ -68,7 +68,7 @@ rt_emit_room_updated(rt_call_t *call, const rt_room_t *room)
 
 
 rt_status_t
-rt_emit_new_conversation(rt_call_t *call, const rt_room_t *room)
+rt_emit_new_conversation(rt_call_t *call, const rt_room_t *room, int attention, rt_str_t message)
 {
     rt_buf_t buf;
 
@@ -81,8 +81,19 @@ rt_emit_new_conversation(rt_call_t *call, const rt_room_t *room)
     rt_json_put_text(&buf, room->user_name);
     rt_emit_put(&buf, ",\"userEmail\":");
     rt_json_put_text(&buf, room->user_email);
-    rt_emit_put(&buf, ",\"requiresAttention\":false,\"isNew\":true,\"timestamp\":");
-    rt_json_put_time(&buf, room->created_at_ms);
+
+    if (message.len) {
+        rt_emit_put(&buf, ",\"message\":");
+        rt_json_put_text(&buf, message);
+    }
+
+    if (attention) {
+        rt_emit_put(&buf, ",\"requiresAttention\":true,\"isNew\":false,\"timestamp\":");
+    } else {
+        rt_emit_put(&buf, ",\"requiresAttention\":false,\"isNew\":true,\"timestamp\":");
+    }
+
+    rt_json_put_time(&buf, attention ? rt_time_now_ms() : room->created_at_ms);
     rt_emit_put(&buf, "}");
 
     return rt_emit_to_readers(call, room, rt_str("chat:new-conversation"),

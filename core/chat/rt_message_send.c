@@ -9,6 +9,7 @@
 #include <rt/rt_json.h>
 #include <rt/rt_text.h>
 
+#include "assistant/rt_assist.h"
 #include "chat/rt_chat.h"
 #include "chat/rt_schema.h"
 #include "webhook/rt_webhook.h"
@@ -35,6 +36,8 @@ typedef struct {
     json_t  *metadata;
 
     rt_message_t message;
+    int          is_greeted; /* a welcome goes before it: */
+    rt_message_t welcome;
 } rt_send_t;
 
 static const rt_field_t rt_send_fields[] = {
@@ -204,6 +207,30 @@ rt_send_check_reply(rt_send_t *send)
 }
 
 
+/* Whether the assistant has to look at it, and whether it has to welcome who writes before they
+ * have joined. */
+static rt_status_t
+rt_send_assist(rt_send_t *send)
+{
+    rt_call_t *call = send->call;
+    rt_room_t *room = send->message.room;
+
+    if (!call->core->assistant || send->sender_type != RT_SENDER_CUSTOMER
+        || room->type != RT_ROOM_CUSTOMER_SUPPORT)
+    {
+        return RT_OK;
+    }
+
+    send->message.asks = !rt_assist_is_idle(&room->assist, send->message.created_at_ms);
+
+    if (room->assist.welcomed) {
+        return RT_OK;
+    }
+
+    return rt_assist_greet(call->core, call, room, &send->welcome, &send->is_greeted);
+}
+
+
 /* The request, judged by its room. */
 static rt_status_t
 rt_send_decide(rt_send_t *send, rt_room_t *room)
@@ -225,7 +252,11 @@ rt_send_decide(rt_send_t *send, rt_room_t *room)
         status = rt_send_check_archived(send);
     }
 
-    return status == RT_OK ? rt_send_fill(send) : status;
+    if (status == RT_OK) {
+        status = rt_send_fill(send);
+    }
+
+    return status == RT_OK ? rt_send_assist(send) : status;
 }
 
 
@@ -299,6 +330,22 @@ rt_send_answer(rt_send_t *send)
     }
 
     call->created = 1;
+
+    if (message->asks) {
+        call->assist = RT_ASSIST_AFTER_MESSAGE;
+        call->business_id = rt_arena_str(call->arena, room->business_id);
+
+        if (call->business_id.data == NULL) {
+            return RT_NO_MEMORY;
+        }
+    }
+
+    if (send->is_greeted) {
+        status = rt_assist_tell(call, room, &send->welcome);
+        if (status != RT_OK) {
+            return status;
+        }
+    }
 
     status = rt_emit_message(call, room->id, message->kind, message->seq, message->text);
 
@@ -400,6 +447,39 @@ rt_send_stored(rt_send_t *send)
 }
 
 
+/* The welcomes of the group's new customers, before their messages. */
+static rt_status_t
+rt_send_greet_all(rt_send_t **sends, size_t count)
+{
+    size_t                i, welcomes;
+    rt_call_t            *first = sends[0]->call;
+    rt_room_t            *room;
+    rt_status_t           status;
+    rt_message_t         *messages[RT_BATCH_MAX];
+    const rt_store_ops_t *ops = rt_call_store(first);
+
+    welcomes = 0;
+
+    for (i = 0; i < count; i++) {
+        if (sends[i]->is_greeted) {
+            messages[welcomes++] = &sends[i]->welcome;
+        }
+    }
+
+    status = welcomes ? ops->messages_add(first->session, messages, welcomes) : RT_OK;
+
+    for (i = 0; i < count && status == RT_OK && welcomes; i++) {
+        if (sends[i]->is_greeted && sends[i]->welcome.status == RT_OK) {
+            room = sends[i]->message.room;
+            status = ops->room_assist(first->session, room, room->assist.done_seq, 0);
+            status = status == RT_CONFLICT ? RT_OK : status;
+        }
+    }
+
+    return status;
+}
+
+
 static void
 rt_send_store_all(rt_send_t **sends, size_t count)
 {
@@ -413,12 +493,15 @@ rt_send_store_all(rt_send_t **sends, size_t count)
     }
 
     first = sends[0]->call;
+    status = rt_send_greet_all(sends, count);
 
     for (i = 0; i < count; i++) {
         messages[i] = &sends[i]->message;
     }
 
-    status = rt_call_store(first)->messages_add(first->session, messages, count);
+    if (status == RT_OK) {
+        status = rt_call_store(first)->messages_add(first->session, messages, count);
+    }
 
     for (i = 0; i < count; i++) {
         sends[i]->call->status = status == RT_OK ? rt_send_stored(sends[i]) : status;

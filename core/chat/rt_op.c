@@ -22,6 +22,13 @@ static const rt_op_entry_t *const rt_op_tables[] = {
     rt_notify_sweep_ops,
     rt_notify_audit_ops,
     rt_webhook_ops,
+    rt_assist_run_ops,
+    rt_assist_due_ops,
+    rt_assist_feedback_ops,
+    rt_assist_trigger_ops,
+    rt_faq_ops,
+    rt_faq_match_ops,
+    rt_response_ops,
 };
 
 

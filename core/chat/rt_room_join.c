@@ -87,8 +87,18 @@ rt_join_room(rt_call_t *call, rt_str_t room_id)
     rt_status_t status;
 
     status = rt_call_room(call, room_id, &room);
+    if (status != RT_OK) {
+        return status;
+    }
 
-    return status == RT_OK ? rt_join_answer(call, room) : status;
+    /* who joins by the business joins by the room's id right after it: one of them is enough */
+    if (call->core->assistant && room->type == RT_ROOM_CUSTOMER_SUPPORT && !room->assist.welcomed
+        && call->identity->role == RT_ROLE_CUSTOMER)
+    {
+        call->assist = RT_ASSIST_AFTER_JOIN;
+    }
+
+    return rt_join_answer(call, room);
 }
 
 

@@ -220,7 +220,7 @@ rt_room_find_or_make(rt_call_t *call, rt_room_t *draft, rt_room_t **out)
 
     status = rt_room_webhook(call, draft);
 
-    return status == RT_OK ? rt_emit_new_conversation(call, draft) : status;
+    return status == RT_OK ? rt_emit_new_conversation(call, draft, 0, rt_str_null) : status;
 }
 
 

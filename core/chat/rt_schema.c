@@ -102,6 +102,28 @@ rt_schema_integer(const rt_field_t *field, const json_t *value, int64_t *out, rt
 
 
 static rt_status_t
+rt_schema_number(const rt_field_t *field, const json_t *value, double *out, rt_error_t *error)
+{
+    double number;
+
+    if (!json_is_number(value)) {
+        return rt_schema_wrong(field, error, "a number");
+    }
+
+    number = json_number_value(value);
+
+    if (!(number >= (double) field->min && number <= (double) field->max)) {
+        return rt_error_set(error, RT_INVALID, "%s must be %lld to %lld", field->name,
+            (long long) field->min, (long long) field->max);
+    }
+
+    *out = number;
+
+    return RT_OK;
+}
+
+
+static rt_status_t
 rt_schema_name(const rt_field_t *field, const json_t *value, int *out, rt_error_t *error)
 {
     int    i;
@@ -225,6 +247,9 @@ rt_schema_field(const rt_field_t *field, json_t *value, void *member, rt_error_t
 
     case RT_FIELD_INTEGER:
         return rt_schema_integer(field, value, member, error);
+
+    case RT_FIELD_NUMBER:
+        return rt_schema_number(field, value, member, error);
 
     case RT_FIELD_BOOLEAN:
         if (!json_is_boolean(value)) {

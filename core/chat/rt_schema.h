@@ -10,6 +10,7 @@
 typedef enum {
     RT_FIELD_STRING,  /* rt_str_t: borrowed from the request; NULL when absent */
     RT_FIELD_INTEGER, /* int64_t: untouched when absent */
+    RT_FIELD_NUMBER,  /* double, whole or not: untouched when absent */
     RT_FIELD_BOOLEAN, /* int: untouched when absent */
     RT_FIELD_NAME,    /* int: the index in `names`; untouched when absent */
     RT_FIELD_STRINGS, /* json_t *: an array of strings, borrowed; NULL when absent */
@@ -26,7 +27,7 @@ typedef struct {
     rt_field_type_t    type;
     unsigned           flags;    /* RT_FIELD_* */
     size_t             offset;   /* of the member in `out` */
-    int64_t            min;      /* STRING: code points; INTEGER: value */
+    int64_t            min;      /* STRING: code points; INTEGER, NUMBER: value */
     int64_t            max;      /* the same; STRINGS: elements; OBJECT: bytes as compact JSON */
     int64_t            item_max; /* STRINGS: code points of each, at least 1 */
     const char *const *names;    /* NAME: NULL terminated */

@@ -17,6 +17,7 @@ typedef struct {
     rt_str_t text;
     rt_str_t title;
     int64_t  number;
+    double   part;
     int      flag;
     int      name;
     json_t  *strings;
@@ -30,6 +31,7 @@ static const rt_field_t fields[] = {
         0, NULL},
     {"title", RT_FIELD_STRING, RT_FIELD_PRINTABLE, offsetof(values_t, title), 0, 8, 0, NULL},
     {"number", RT_FIELD_INTEGER, 0, offsetof(values_t, number), -5, 5, 0, NULL},
+    {"part", RT_FIELD_NUMBER, 0, offsetof(values_t, part), 0, 100, 0, NULL},
     {"flag", RT_FIELD_BOOLEAN, 0, offsetof(values_t, flag), 0, 0, 0, NULL},
     {"name", RT_FIELD_NAME, 0, offsetof(values_t, name), 0, 0, 0, names},
     {"strings", RT_FIELD_STRINGS, 0, offsetof(values_t, strings), 0, 2, 3, NULL},
@@ -62,12 +64,13 @@ test_good(void **state)
     assert_non_null(values.object);
     json_decref(json);
 
-    assert_int_equal(rt_json_parse(rt_str("{\"text\":\"ab\",\"title\":\"\",\"number\":-5,\"flag\":"
-                                          "false,\"name\":\"green\",\"strings\":[]}"),
+    assert_int_equal(rt_json_parse(rt_str("{\"text\":\"ab\",\"title\":\"\",\"number\":-5,\"part\":"
+                                          "0.5,\"flag\":false,\"name\":\"green\",\"strings\":[]}"),
                          &json, NULL),
         RT_OK);
     assert_int_equal(rt_schema_read(fields, json, &values, &error), RT_OK);
     assert_int_equal(values.number, -5);
+    assert_true(values.part == 0.5);
     assert_int_equal(values.flag, 0);
     assert_int_equal(values.name, 1);
     json_decref(json);
@@ -102,6 +105,9 @@ test_bad(void **state)
         {"{\"text\":\"ab\",\"number\":\"1\"}", "number must be an integer"},
         {"{\"text\":\"ab\",\"number\":6}", "number must be -5 to 5"},
         {"{\"text\":\"ab\",\"number\":99999999999999999999}", "number must be an integer"},
+        {"{\"text\":\"ab\",\"part\":\"1\"}", "part must be a number"},
+        {"{\"text\":\"ab\",\"part\":100.5}", "part must be 0 to 100"},
+        {"{\"text\":\"ab\",\"part\":-1}", "part must be 0 to 100"},
         {"{\"text\":\"ab\",\"flag\":1}", "flag must be true or false"},
         {"{\"text\":\"ab\",\"name\":\"blue\"}", "name must be one of red, green"},
         {"{\"text\":\"ab\",\"name\":\"Red\"}", "name must be one of red, green"},

@@ -33,17 +33,32 @@ rt_faq_scratch_destroy(rt_faq_scratch_t *scratch)
 
 
 rt_status_t
+rt__faq_scratch_reader(rt_faq_scratch_t *scratch)
+{
+    rt_status_t status;
+
+    if (scratch->reader.breaks != NULL) {
+        return RT_OK;
+    }
+
+    status = rt__faq_reader_init(&scratch->reader);
+    if (status != RT_OK) {
+        rt__faq_reader_clear(&scratch->reader);
+    }
+
+    return status;
+}
+
+
+rt_status_t
 rt__faq_scratch_fit(rt_faq_scratch_t *scratch, const rt_faq_index_t *index)
 {
     size_t      i;
     rt_status_t status;
 
-    if (scratch->reader.breaks == NULL) {
-        status = rt__faq_reader_init(&scratch->reader);
-        if (status != RT_OK) {
-            rt__faq_reader_clear(&scratch->reader);
-            return status;
-        }
+    status = rt__faq_scratch_reader(scratch);
+    if (status != RT_OK) {
+        return status;
     }
 
     for (i = 1; i < index->languages; i++) {

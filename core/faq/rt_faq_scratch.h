@@ -51,6 +51,9 @@ void rt__faq_query(const rt_faq_index_t *index, size_t language, const rt_faq_wo
 /* Makes percent of the features of all FAQs that are touched. */
 void rt__faq_score(const rt_faq_index_t *index, rt_faq_scratch_t *scratch);
 
+/* Makes the scratch able to read English. */
+rt_status_t rt__faq_scratch_reader(rt_faq_scratch_t *scratch);
+
 /* Makes the scratch large enough for the index and able to read its languages. */
 rt_status_t rt__faq_scratch_fit(rt_faq_scratch_t *scratch, const rt_faq_index_t *index);
 

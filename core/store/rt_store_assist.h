@@ -108,7 +108,7 @@ typedef struct {
 typedef struct {
     rt_status_t (*faq_add)(rt_store_session_t *session, const rt_faq_row_t *faq);
 
-    /* *out is NULL when the business has none of that id. */
+    /* *out is NULL when the business has none of that id (an empty one: when nobody has). */
     rt_status_t (*faq_get)(rt_store_session_t *session, rt_arena_t *arena, rt_str_t business_id,
         rt_str_t id, rt_faq_row_t **out);
 

@@ -193,6 +193,7 @@ suite_test_faq(void **state)
 
     assert_null(assist_faq_get("b2", faq->id));
     assert_null(assist_faq_get("b1", rt_str("nothing like it")));
+    assert_non_null(assist_faq_get("", faq->id));
 
     got = assist_faq_get("b1", faq->id);
     assert_non_null(got);
@@ -322,6 +323,7 @@ suite_test_response(void **state)
     assist_response_add(second);
 
     assert_null(assist_response_get("b2", first->id));
+    assert_non_null(assist_response_get("", first->id));
     got = assist_response_get("b1", first->id);
     assert_non_null(got);
     assert_true(rt_str_eq(got->name, first->name));

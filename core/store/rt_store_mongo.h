@@ -26,7 +26,7 @@
 #define RT_MONGO_POOL_CLIENTS 512  /* twice the most threads that a worker may have */
 
 /* What was not brought to its end for so long will not be: who did it is gone or has given up. */
-#define RT_MONGO_SETTLE_MS 10000
+#define RT_MONGO_SETTLE_MS 5000
 
 typedef struct rt_mongo_store_s rt_mongo_store_t;
 typedef struct rt_mongo_made_s  rt_mongo_made_t;

@@ -47,7 +47,10 @@ void
 rt_mongo_put_of_business(bson_t *filter, rt_str_t business_id, rt_str_t id)
 {
     rt_mongo_put_either(filter, "_id", id);
-    rt_mongo_put_either(filter, "businessId", business_id);
+
+    if (business_id.len) {
+        rt_mongo_put_either(filter, "businessId", business_id);
+    }
 }
 
 

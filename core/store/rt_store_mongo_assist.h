@@ -17,7 +17,7 @@ void rt_mongo_put_text_or_null(bson_t *document, const char *name, rt_str_t text
  * nothing are. */
 void rt_mongo_put_active(bson_t *filter, int is_active);
 
-/* {"_id":…,"businessId":…} */
+/* {"_id":…,"businessId":…}; without the latter when it is empty */
 void rt_mongo_put_of_business(bson_t *filter, rt_str_t business_id, rt_str_t id);
 
 /* Adds the members of `set` to an update and counts the change, for the version. */

@@ -25,6 +25,7 @@ typedef struct {
     int64_t  seq;
     rt_str_t id;
     rt_str_t content;
+    rt_str_t sender_type;
     int64_t  created_at_ms;
 } rt_mongo_newest_t;
 
@@ -32,6 +33,7 @@ static const rt_mongo_field_t rt_mongo_newest_fields[] = {
     {"seq", RT_MONGO_INT, offsetof(rt_mongo_newest_t, seq)},
     {"_id", RT_MONGO_TEXT, offsetof(rt_mongo_newest_t, id)},
     {"content", RT_MONGO_TEXT, offsetof(rt_mongo_newest_t, content)},
+    {"senderType", RT_MONGO_TEXT, offsetof(rt_mongo_newest_t, sender_type)},
     {"createdAt", RT_MONGO_TIME, offsetof(rt_mongo_newest_t, created_at_ms)},
     {NULL, RT_MONGO_TEXT, 0},
 };
@@ -68,8 +70,8 @@ rt_mongo_newest_message(rt_mongo_t *db, const rt_room_t *room, rt_arena_t *arena
     rt_mongo_put_room(&filter, "roomId", room);
     BCON_APPEND(&filter, "seq", "{", "$exists", BCON_BOOL(true), "}");
     BCON_APPEND(&options, "sort", "{", "seq", BCON_INT32(-1), "}", "limit", BCON_INT64(1),
-        "projection", "{", "seq", BCON_INT32(1), "content", BCON_INT32(1), "createdAt",
-        BCON_INT32(1), "}");
+        "projection", "{", "seq", BCON_INT32(1), "content", BCON_INT32(1), "senderType",
+        BCON_INT32(1), "createdAt", BCON_INT32(1), "}");
 
     status = rt_mongo_find(db, db->messages, &filter, &options, rt_mongo_into_row, &into);
     bson_destroy(&filter);
@@ -297,6 +299,27 @@ rt_mongo_counts_read(rt_mongo_t *db, rt_arena_t *arena, const rt_room_t *room,
 }
 
 
+/* Who did not come to count a customer's message did not come to ask the assistant, either. What it
+ * has looked at already it knows. */
+static void
+rt_mongo_counts_ask(bson_t *update, const rt_room_t *room, const rt_mongo_counts_t *counts)
+{
+    bson_t                   max;
+    const rt_mongo_newest_t *newest = &counts->newest;
+
+    if (!counts->has_seq || room->type != RT_ROOM_CUSTOMER_SUPPORT
+        || !rt_str_eq(newest->sender_type, rt_str_c(rt_sender_type_names[RT_SENDER_CUSTOMER])))
+    {
+        return;
+    }
+
+    bson_append_document_begin(update, "$max", -1, &max);
+    BSON_APPEND_INT64(&max, "assistant.askedSeq", newest->seq);
+    BSON_APPEND_DATE_TIME(&max, "assistantDueAt", newest->created_at_ms);
+    bson_append_document_end(update, &max);
+}
+
+
 /* Only where the document still says what was read. */
 static rt_status_t
 rt_mongo_counts_write(rt_mongo_t *db, const rt_room_t *room, const rt_mongo_counts_t *counts,
@@ -330,6 +353,7 @@ rt_mongo_counts_write(rt_mongo_t *db, const rt_room_t *room, const rt_mongo_coun
     }
 
     bson_append_document_end(&update, &set);
+    rt_mongo_counts_ask(&update, room, counts);
 
     status = rt_mongo_update(db, db->rooms, 0, &filter, &update, matched);
     bson_destroy(&filter);

@@ -133,8 +133,8 @@ const char *const rt_sqlite_sql[RT_SQL_COUNT] = {
         "threshold, priority, is_active, metadata, updated_at, created_at, usage_count, "
         "helpful_count, not_helpful_count) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, "
         "?12, ?13, ?14, ?15, ?16)",
-    [RT_SQL_FAQ_GET] =
-        "SELECT " RT_SQLITE_FAQ_COLUMNS " FROM faqs WHERE id = ?2 AND business_id = ?1",
+    [RT_SQL_FAQ_GET] = "SELECT " RT_SQLITE_FAQ_COLUMNS
+                       " FROM faqs WHERE id = ?2 AND (?1 IS NULL OR business_id = ?1)",
     [RT_SQL_FAQ_CHANGE] =
         "UPDATE faqs SET question = ?3, answer = ?4, keywords = ?5, alternatives = ?6, "
         "category = ?7, threshold = ?8, priority = ?9, is_active = ?10, metadata = ?11, "
@@ -150,8 +150,9 @@ const char *const rt_sqlite_sql[RT_SQL_COUNT] = {
         "INSERT INTO autoresponses (id, business_id, name, type, message, trigger_json, "
         "quick_replies, is_active, metadata, updated_at, created_at, usage_count) "
         "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-    [RT_SQL_RESPONSE_GET] = "SELECT " RT_SQLITE_RESPONSE_COLUMNS
-                            " FROM autoresponses WHERE id = ?2 AND business_id = ?1",
+    [RT_SQL_RESPONSE_GET] =
+        "SELECT " RT_SQLITE_RESPONSE_COLUMNS
+        " FROM autoresponses WHERE id = ?2 AND (?1 IS NULL OR business_id = ?1)",
     [RT_SQL_RESPONSE_CHANGE] =
         "UPDATE autoresponses SET name = ?3, type = ?4, message = ?5, trigger_json = ?6, "
         "quick_replies = ?7, is_active = ?8, metadata = ?9, updated_at = ?10 "

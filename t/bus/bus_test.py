@@ -519,7 +519,7 @@ class Limits(BusCase):
         self.assertEqual(a.get('limit', user='u', max=2)['rc'], BUSY)
         held.close()
         wait_for(lambda: a.info()['connections'] == 0, 10)
-        self.assertEqual(a.get('limit', user='u', max=2)['rc'], 0)
+        wait_for(lambda: a.get('limit', user='u', max=2)['rc'] == 0, 10)
 
     def test_remove(self):
         a, = self.start()

@@ -16,6 +16,13 @@ typedef struct rt_emit_s rt_emit_t;
 
 typedef enum { RT_DOOR_SOCKET, RT_DOOR_REST } rt_door_t;
 
+/* What is left to do behind a call, by another one. */
+typedef enum {
+    RT_ASSIST_NOT,
+    RT_ASSIST_AFTER_MESSAGE, /* assistant.run */
+    RT_ASSIST_AFTER_JOIN     /* assistant.welcome */
+} rt_assist_after_t;
+
 typedef enum {
     RT_OP_READ, /* runs alone, beside others */
     RT_OP_WRITE /* waits for its turn in a group that commits together */
@@ -49,6 +56,28 @@ typedef struct {
  *                  "rooms":[{"roomId":…,"lastSeq":…,"more":…},…]} in the order of the request:
  *                  lastSeq is of the newest message that the store has (0: the room is gone, or
  *                  empty), more is true when some of the room's are not among the emits
+ *   assistant.run  {roomId,staffOnline,retell?}: not for clients; lets the assistant look at what
+ *                  customers have written in the room since it last did, see docs/faq.md. retell:
+ *                  what it has said already and is not known to have been told is emitted again.
+ *                  last_seq is then what assistant.told may be called with, or 0
+ *   assistant.welcome {roomId}: not for clients; after a customer's first join
+ *   assistant.due  {ageMs}: not for clients; its reply: {"rooms":[{"roomId":…,"businessId":…},…]},
+ *                  those that wait for longer, for this caller only
+ *   assistant.told {rooms:[{roomId,seq},…]}: not for clients; what the assistant said there was
+ *                  emitted
+ *   faq.feedback   {roomId,messageId,helpful}
+ *   auto-response.trigger {roomId,responseType}
+ *   faq.create     {question,answer,keywords?,alternativeQuestions?,category?,confidenceThreshold?,
+ *                  priority?,isActive?,metadata?,businessId?}
+ *   faq.list       {category,isActive,page,limit,businessId}: isActive is "true", "false" or "all"
+ *   faq.update     {faqId,…}: as faq.create             faq.delete  {faqId,businessId?}
+ *   faq.match      {message,businessId?}
+ *   faq.unanswered {page,limit,businessId}
+ *   auto-response.create {responseType,message,name?,trigger?,quickReplies?,isActive?,metadata?,
+ *                  businessId?}
+ *   auto-response.list {responseType,isActive,page,limit,businessId}
+ *   auto-response.update {responseId,…}
+ *   auto-response.delete {responseId,businessId?}
  *   event.ingest   {body,idempotencyKey?}: body is the JSON text of an event, or of an array of up
  *                  to 1,000, see docs/events.md
  *   event.take     {fields,idempotencyKey?}: not for clients; fields is an entry of a stream: an
@@ -101,6 +130,8 @@ struct rt_call_s {
     json_t        *request;   /* an object, owned by the call */
     rt_str_t       socket_id; /* the asking socket, or empty; lives in the arena */
     rt_arena_t    *arena;
+    rt_str_t       timezone; /* of after-hours conditions that name none; stays until the call is
+                              * destroyed. Empty: UTC */
 
     /* what came of it: set by rt_core_run */
     rt_status_t status;
@@ -118,8 +149,10 @@ struct rt_call_s {
                               * the room's seq before it; else -1. The host lets message.heal look
                               * from there when the store answers again, so that the room hears of
                               * it if it was */
-    int64_t     total;       /* lists: all that match, for X-Total-Count; else -1 */
-    rt_str_t    log_line;    /* lines for the info log when it succeeded, parted by line feeds, or
+    rt_assist_after_t assist;      /* what the host lets run next, for room_id */
+    rt_str_t          business_id; /* of that room */
+    int64_t           total;       /* lists: all that match, for X-Total-Count; else -1 */
+    rt_str_t log_line; /* lines for the info log when it succeeded, parted by line feeds, or
                               * empty */
 
     struct rt_store_session_s *session; /* private: what the operation works in */
@@ -139,12 +172,16 @@ typedef struct {
     rt_log_t log;
     int      webhooks;         /* 1: they are queued and sent, by a thread of the core */
     int      webhooks_private; /* 1: also to private addresses */
+    int      assistant;        /* 1: FAQs and automatic responses answer customers */
     rt_str_t webhooks_ca;      /* file of certificates to trust in; empty: the system's */
 } rt_core_options_t;
 
 /* Says whether the URI can be used by this build, without opening, connecting or creating
  * anything: for `nginx -t`. RT_INVALID with the reason. */
 rt_status_t rt_core_check_store(rt_str_t store_uri, rt_error_t *error);
+
+/* 1: the system's tzdata knows a time zone of that name. Reads files. */
+int rt_core_knows_zone(rt_str_t name);
 
 /* Opens the store: once per worker, after the fork. Blocks for a moment (creates or migrates the
  * file). Never fails because a remote store is away. */

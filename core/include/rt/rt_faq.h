@@ -86,6 +86,15 @@ rt_status_t rt_faq_match(const rt_faq_index_t *index, rt_faq_scratch_t *scratch,
     rt_faq_candidate_t *out, size_t max, size_t *count);
 
 
+/* A number that messages share which ask with the same words: in any order, form and spelling of
+ * case and accents, with any small words between them. For counting what is asked often; English.
+ *
+ * message  as in rt_faq_match
+ * returns  RT_OK, RT_NO_MEMORY, or RT_ERROR (as rt_faq_index_create)
+ * threads  as rt_faq_match */
+rt_status_t rt_faq_topic(rt_faq_scratch_t *scratch, rt_str_t message, uint64_t *out);
+
+
 /* What a score is made of, for fitting the numbers of rt_faq_score.c (scripts/faq-fit) and for
  * finding out why. Each is about 0…1. */
 #define RT_FAQ_FEATURES      8

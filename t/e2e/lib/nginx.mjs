@@ -128,6 +128,7 @@ export class Server
     // options: workers, main, events, http, server, locations (texts of configuration that are
     // put there; locations replaces the default ones), realtime (directives inside the default
     // realtime locations), secret, env, keepStore (directory of an earlier one), tls, http2,
+    // assistant (true: on; most suites look at what people say, and have it off),
     // redis (null: none, even where t/run has one), port (a fixed one), daemon (a binary upgrade needs it), allowLog (regular expressions of bad lines that this test brings about itself)
     constructor(options = {})
     {
@@ -231,6 +232,7 @@ http {
     uwsgi_temp_path ${this.dir}/tmp/uwsgi;
     scgi_temp_path ${this.dir}/tmp/scgi;
     ${store}
+    ${o.assistant ? '' : 'realtime_assistant off;'}
     ${this.redisConf()}
     ${bus}
     ${secret}

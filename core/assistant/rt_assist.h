@@ -1,0 +1,58 @@
+/* What the files of the assistant's operations share. Nothing outside core/ includes this. */
+
+#ifndef RT_ASSIST_H
+#define RT_ASSIST_H
+
+#include "assistant/rt_assist_decide.h"
+#include "assistant/rt_playbook.h"
+#include "chat/rt_chat.h"
+
+
+#define RT_ASSIST_NAME "Assistant"
+
+/* What is said: a business's own response, or the text that stands for one that it has not. */
+typedef struct {
+    const rt_playbook_response_t *response; /* NULL: the text is ours */
+    rt_response_type_t            type;
+    rt_str_t                      text;
+    rt_str_t                      quick_replies; /* JSON array, or empty */
+} rt_assist_text_t;
+
+/* How busy a business is. */
+typedef struct {
+    int64_t queue_size;       /* rooms with messages that staff have not read */
+    int64_t max_wait_minutes; /* the longest since the last message in one of them */
+} rt_assist_load_t;
+
+/* Which response says it, of several the newest (rt_assist_text.c; docs/faq.md tells the order).
+ * zone: the default time zone. Pure but for reading tzdata. */
+rt_assist_text_t rt_assist_welcome(const rt_playbook_t *playbook);
+rt_assist_text_t rt_assist_offline(const rt_playbook_t *playbook, rt_str_t zone, int64_t now_ms);
+rt_assist_text_t rt_assist_acknowledge(const rt_playbook_t *playbook, rt_str_t zone, int64_t now_ms,
+    const rt_assist_load_t *load);
+
+/* 1: an active response's window says that nobody is there. */
+int rt_assist_is_after_hours(const rt_playbook_t *playbook, rt_str_t zone, int64_t now_ms);
+
+/* 1: a response asks for the load. */
+int rt_assist_wants_load(const rt_playbook_t *playbook);
+
+
+/* Fills a message of the assistant to the room, with an id of its own, in the call's arena.
+ * client_id: what it is found by when it is said again; or empty. RT_NO_MEMORY. */
+rt_status_t rt_assist_message(rt_call_t *call, rt_room_t *room, const rt_assist_text_t *text,
+    rt_str_t client_id, rt_message_t *out);
+
+/* Emits a stored message and queues it for webhooks. */
+rt_status_t rt_assist_tell(rt_call_t *call, rt_room_t *room, const rt_message_t *message);
+
+/* A welcome for the room, to be stored as what it says first: message.send puts it in front of a
+ * first message. *said: 0 when there is none to be said, but welcomed is to be remembered. */
+rt_status_t rt_assist_greet(rt_core_t *core, rt_call_t *call, rt_room_t *room, rt_message_t *out,
+    int *said);
+
+/* Notes what a customer said of an answer, and counts it. */
+rt_status_t rt_assist_rate(rt_call_t *call, const rt_room_t *room, rt_str_t message_id,
+    rt_str_t faq_id, int helpful, int *before);
+
+#endif

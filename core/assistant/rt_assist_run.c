@@ -1,0 +1,667 @@
+/* assistant.run and assistant.welcome: what the assistant does in one room, for every message that
+ * it has not looked at yet.
+ *
+ * What it says to a message is found by that message's id and its place in the flow
+ * ("auto:<id>:<place>"), and the room remembers up to where it has looked. So it may be run again,
+ * also by two workers at once: a reply is stored once, and what goes with it (counts, calls for
+ * staff) is done by whoever brings the room's mark forward. */
+
+#include <stddef.h>
+#include <string.h>
+
+#include <rt/rt_json.h>
+#include <rt/rt_text.h>
+
+#include "assistant/rt_assist.h"
+#include "chat/rt_schema.h"
+
+
+#define RT_ASSIST_LIST 50 /* messages of a room that are looked at in one call */
+
+/* Places in the flow. Offline and acknowledgment share one: a message gets either. */
+#define RT_ASSIST_PLACE_STATE   1
+#define RT_ASSIST_PLACE_ANSWER  2
+#define RT_ASSIST_PLACE_HELPFUL 3
+#define RT_ASSIST_REPLIES       3
+
+typedef struct {
+    rt_str_t room_id;
+    int      staff_online;
+    int      retell;
+} rt_assist_request_t;
+
+/* The work on one room. */
+typedef struct {
+    rt_core_t           *core;
+    rt_call_t           *call;
+    rt_room_t           *room;
+    rt_assist_request_t  request;
+    const rt_playbook_t *playbook;
+    int64_t              now_ms;
+    int                  said; /* something was emitted */
+} rt_assist_work_t;
+
+/* A customer's message, and what is said to it. */
+typedef struct {
+    rt_str_t             id;
+    rt_str_t             content;
+    json_t              *document;
+    const rt_faq_row_t  *faq; /* that fits, or NULL */
+    rt_faq_candidate_t   fit;
+    rt_assist_facts_t    facts;
+    rt_assist_decision_t decision;
+    rt_message_t         replies[RT_ASSIST_REPLIES];
+    size_t               count;
+    rt_str_t             answer_id;   /* of the FAQ's message */
+    rt_str_t             response_id; /* of the automatic response, to be counted */
+} rt_assist_turn_t;
+
+static const rt_field_t rt_assist_fields[] = {
+    {"roomId", RT_FIELD_STRING, RT_FIELD_REQUIRED, offsetof(rt_assist_request_t, room_id), 1,
+        RT_ID_CHARACTERS_MAX, 0, NULL},
+    {NULL, RT_FIELD_STRING, 0, 0, 0, 0, 0, NULL},
+};
+
+
+static rt_status_t
+rt_assist_load(rt_assist_work_t *work, rt_assist_load_t *load)
+{
+    rt_call_t            *call = work->call;
+    rt_status_t           status;
+    rt_room_list_t        list;
+    rt_room_query_t       query;
+    const rt_store_ops_t *ops = rt_call_store(call);
+
+    memset(load, 0, sizeof(rt_assist_load_t));
+    memset(&query, 0, sizeof(query));
+    query.view = RT_VIEW_ALL;
+    query.business_id = work->room->business_id;
+    query.type = RT_ROOM_CUSTOMER_SUPPORT;
+    query.is_active = 1;
+    query.is_archived = 0;
+    query.unread_only = 1;
+    query.limit = 1;
+
+    status = ops->rooms_list(call->session, call->arena, &query, &list);
+
+    if (status == RT_OK && list.total > 1) {
+        query.offset = list.total - 1;
+        status = ops->rooms_list(call->session, call->arena, &query, &list);
+    }
+
+    if (status == RT_OK && list.count) {
+        load->queue_size = list.total;
+        load->max_wait_minutes = (work->now_ms - list.rooms[0].last_message_at_ms) / 60000;
+    }
+
+    return status;
+}
+
+
+/* The message that goes to the given place of the turn. */
+static rt_status_t
+rt_assist_reply(rt_assist_work_t *work, rt_assist_turn_t *turn, const rt_assist_text_t *text,
+    int place, rt_message_t **out)
+{
+    rt_str_t    client_id;
+    rt_call_t  *call = work->call;
+    rt_status_t status;
+
+    client_id = rt_arena_printf(call->arena, "auto:%.*s:%d", RT_STR_ARG(turn->id), place);
+    if (client_id.data == NULL) {
+        return RT_NO_MEMORY;
+    }
+
+    *out = &turn->replies[turn->count++];
+    status = rt_assist_message(call, work->room, text, client_id, *out);
+    (*out)->reply_to_id = turn->id;
+
+    if (status == RT_OK && text->response != NULL) {
+        turn->response_id = rt_arena_str(call->arena, text->response->row.id);
+        status = turn->response_id.data ? RT_OK : RT_NO_MEMORY;
+    }
+
+    return status;
+}
+
+
+static rt_status_t
+rt_assist_say_offline(rt_assist_work_t *work, rt_assist_turn_t *turn)
+{
+    rt_message_t    *message;
+    rt_assist_text_t text;
+
+    text = rt_assist_offline(work->playbook, work->call->timezone, work->now_ms);
+
+    return rt_assist_reply(work, turn, &text, RT_ASSIST_PLACE_STATE, &message);
+}
+
+
+static rt_status_t
+rt_assist_say_acknowledge(rt_assist_work_t *work, rt_assist_turn_t *turn)
+{
+    rt_status_t      status;
+    rt_message_t    *message;
+    rt_assist_load_t load;
+    rt_assist_text_t text;
+
+    status = RT_OK;
+    memset(&load, 0, sizeof(load));
+
+    if (rt_assist_wants_load(work->playbook)) {
+        status = rt_assist_load(work, &load);
+    }
+
+    text = rt_assist_acknowledge(work->playbook, work->call->timezone, work->now_ms, &load);
+
+    return status == RT_OK ? rt_assist_reply(work, turn, &text, RT_ASSIST_PLACE_STATE, &message)
+                           : status;
+}
+
+
+static rt_status_t
+rt_assist_say_answer(rt_assist_work_t *work, rt_assist_turn_t *turn)
+{
+    rt_call_t       *call = work->call;
+    rt_status_t      status;
+    rt_message_t    *message;
+    rt_assist_text_t text;
+
+    memset(&text, 0, sizeof(text));
+    text.type = RT_RESPONSE_CUSTOM;
+    text.text = turn->faq->answer;
+
+    status = rt_assist_reply(work, turn, &text, RT_ASSIST_PLACE_ANSWER, &message);
+    if (status != RT_OK) {
+        return status;
+    }
+
+    message->kind = RT_MESSAGE_FAQ;
+    message->message_type = rt_str("faq-response");
+    message->response_type = rt_str_null;
+    message->faq_id = rt_arena_str(call->arena, turn->faq->id);
+    message->confidence = rt_arena_printf(call->arena, "%.1f", turn->fit.score_percent);
+    turn->answer_id = message->id;
+
+    return message->faq_id.data && message->confidence.data ? RT_OK : RT_NO_MEMORY;
+}
+
+
+static rt_status_t
+rt_assist_say_helpful(rt_assist_work_t *work, rt_assist_turn_t *turn)
+{
+    rt_status_t      status;
+    rt_message_t    *message;
+    rt_assist_text_t text;
+
+    memset(&text, 0, sizeof(text));
+    text.type = RT_RESPONSE_CUSTOM;
+    text.text = rt_str("Was this helpful?");
+    text.quick_replies = rt_str("[\"Yes\",\"No\"]");
+
+    status = rt_assist_reply(work, turn, &text, RT_ASSIST_PLACE_HELPFUL, &message);
+
+    if (status == RT_OK) {
+        message->reply_to_id = turn->answer_id;
+        message->faq_id = rt_arena_str(work->call->arena, turn->faq->id);
+        status = message->faq_id.data ? RT_OK : RT_NO_MEMORY;
+    }
+
+    return status;
+}
+
+
+/* The messages that the decision asks for; what else it asks for is done behind them. */
+static rt_status_t
+rt_assist_compose(rt_assist_work_t *work, rt_assist_turn_t *turn)
+{
+    size_t      i;
+    rt_status_t status;
+
+    status = RT_OK;
+
+    for (i = 0; i < turn->decision.count && status == RT_OK; i++) {
+
+        switch (turn->decision.actions[i]) {
+
+        case RT_ASSIST_OFFLINE:
+            status = rt_assist_say_offline(work, turn);
+            break;
+
+        case RT_ASSIST_ACKNOWLEDGE:
+            status = rt_assist_say_acknowledge(work, turn);
+            break;
+
+        case RT_ASSIST_ANSWER:
+            status = rt_assist_say_answer(work, turn);
+            break;
+
+        case RT_ASSIST_ASK_HELPFUL:
+            status = rt_assist_say_helpful(work, turn);
+            break;
+
+        default:
+            break;
+        }
+    }
+
+    return status;
+}
+
+
+static rt_status_t
+rt_assist_store(rt_assist_work_t *work, rt_assist_turn_t *turn)
+{
+    size_t        i;
+    rt_call_t    *call = work->call;
+    rt_status_t   status;
+    rt_message_t *list[RT_ASSIST_REPLIES], *last;
+
+    if (turn->count == 0) {
+        return RT_OK;
+    }
+
+    for (i = 0; i < turn->count; i++) {
+        list[i] = &turn->replies[i];
+    }
+
+    status = rt_call_store(call)->messages_add(call->session, list, turn->count);
+
+    for (i = 0; i < turn->count && status == RT_OK; i++) {
+        /* a conflict is what was stored by a run that did not come to its end */
+        status = list[i]->status == RT_CONFLICT ? RT_OK : list[i]->status;
+    }
+
+    last = list[turn->count - 1];
+
+    if (status == RT_OK && last->reply_to_id.len && turn->answer_id.len) {
+        turn->decision.next.feedback_seq = last->seq;
+        turn->decision.next.feedback_id = list[turn->count - 2]->id;
+        turn->decision.next.feedback_faq = last->faq_id;
+    }
+
+    return status;
+}
+
+
+static rt_status_t
+rt_assist_note(rt_assist_work_t *work, rt_assist_turn_t *turn)
+{
+    rt_call_t          *call = work->call;
+    rt_unanswered_row_t row;
+
+    row.id = turn->id;
+    row.business_id = work->room->business_id;
+    row.room_id = work->room->id;
+    row.content = rt_message_preview(turn->content);
+    row.created_at_ms = turn->facts.at_ms;
+
+    return rt_call_store(call)->assist->unanswered_add(call->session, &row);
+}
+
+
+/* What goes with the decision beside messages, once: for whoever brought the mark forward. */
+static rt_status_t
+rt_assist_follow(rt_assist_work_t *work, rt_assist_turn_t *turn)
+{
+    int                          before;
+    size_t                       i;
+    rt_call_t                   *call = work->call;
+    rt_room_t                   *room = work->room;
+    rt_status_t                  status;
+    const rt_store_assist_ops_t *ops = rt_call_store(call)->assist;
+
+    status = RT_OK;
+
+    if (turn->response_id.len) {
+        status = ops->response_count(call->session, room->business_id, turn->response_id, 1);
+    }
+
+    for (i = 0; i < turn->decision.count && status == RT_OK; i++) {
+
+        switch (turn->decision.actions[i]) {
+
+        case RT_ASSIST_HELPFUL:
+            status = rt_assist_rate(call, room, room->assist.feedback_id, room->assist.feedback_faq,
+                1, &before);
+            break;
+
+        case RT_ASSIST_NOT_HELPFUL:
+            status = rt_assist_rate(call, room, room->assist.feedback_id, room->assist.feedback_faq,
+                0, &before);
+            break;
+
+        case RT_ASSIST_ANSWER:
+            status = ops->faq_count(call->session, room->business_id, turn->faq->id, 1, 0, 0);
+            break;
+
+        case RT_ASSIST_NOTE:
+            status = rt_assist_note(work, turn);
+            break;
+
+        case RT_ASSIST_CALL_STAFF:
+            work->said = 1;
+            status = rt_emit_new_conversation(call, room, 1, rt_message_preview(turn->content));
+            break;
+
+        default:
+            break;
+        }
+    }
+
+    return status;
+}
+
+
+/* FAQs are about what is written; a picture says nothing to them. */
+static rt_status_t
+rt_assist_match(rt_assist_work_t *work, rt_assist_turn_t *turn)
+{
+    size_t      count;
+    rt_status_t status;
+
+    if (!rt_str_eq(rt_json_get_str(turn->document, "messageType"), rt_str("text"))) {
+        return RT_OK;
+    }
+
+    status = rt_playbook_match(work->core, work->playbook, turn->content, &turn->fit, 1, &count);
+
+    if (status == RT_OK && count && turn->fit.qualifies) {
+        turn->faq = &work->playbook->faqs[turn->fit.faq];
+    }
+
+    return status;
+}
+
+
+static rt_status_t
+rt_assist_turn_run(rt_assist_work_t *work, rt_assist_turn_t *turn)
+{
+    size_t             i;
+    int64_t            before;
+    rt_call_t         *call = work->call;
+    rt_status_t        status;
+    rt_assist_facts_t *facts = &turn->facts;
+
+    facts->event = RT_ASSIST_WROTE;
+    facts->says = rt_assist_says(turn->content);
+    facts->now_ms = work->now_ms;
+    facts->staff_online = work->request.staff_online;
+    facts->is_after_hours = rt_assist_is_after_hours(work->playbook, call->timezone, work->now_ms);
+
+    status = rt_assist_match(work, turn);
+    facts->faq_fits = turn->faq != NULL;
+
+    if (status == RT_OK) {
+        rt_assist_decide(&work->room->assist, facts, &turn->decision);
+        status = rt_assist_compose(work, turn);
+    }
+
+    if (status == RT_OK) {
+        status = rt_assist_store(work, turn);
+    }
+
+    if (status != RT_OK) {
+        return status;
+    }
+
+    before = work->room->assist.done_seq;
+    turn->decision.next.asked_seq = work->room->assist.asked_seq;
+    work->room->assist = turn->decision.next;
+
+    status = rt_call_store(call)->room_assist(call->session, work->room, before,
+        turn->count == 0 && work->room->assist.called_seq != facts->seq && !work->said);
+
+    if (status == RT_OK) {
+        status = rt_assist_follow(work, turn);
+    }
+
+    for (i = 0; i < turn->count && (status == RT_OK || status == RT_CONFLICT); i++) {
+        work->said = 1;
+
+        if (rt_assist_tell(call, work->room, &turn->replies[i]) != RT_OK) {
+            status = RT_NO_MEMORY;
+        }
+    }
+
+    return status;
+}
+
+
+/* A message of the room; only a customer's are looked at. */
+static rt_status_t
+rt_assist_turn(rt_assist_work_t *work, const rt_message_row_t *row)
+{
+    rt_status_t      status;
+    rt_assist_turn_t turn;
+
+    memset(&turn, 0, sizeof(turn));
+    turn.id = row->id;
+    turn.facts.seq = row->seq;
+    turn.facts.at_ms = row->created_at_ms;
+
+    status = rt_json_parse(row->text, &turn.document, NULL);
+    if (status != RT_OK) {
+        return RT_ERROR;
+    }
+
+    turn.content = rt_json_get_str(turn.document, "content");
+
+    if (rt_str_eq(rt_json_get_str(turn.document, "senderType"), rt_str("customer"))) {
+        status = rt_assist_turn_run(work, &turn);
+    }
+
+    json_decref(turn.document);
+
+    return status;
+}
+
+
+/* The messages that it has not looked at. RT_CONFLICT: another worker has, meanwhile. */
+static rt_status_t
+rt_assist_look(rt_assist_work_t *work)
+{
+    size_t            i;
+    int64_t           asked, before;
+    rt_call_t        *call = work->call;
+    rt_status_t       status;
+    rt_message_list_t list;
+
+    asked = work->room->assist.asked_seq;
+
+    if (work->room->assist.done_seq >= asked) {
+        return RT_OK;
+    }
+
+    status = rt_call_store(call)->messages_list(call->session, call->arena, work->room,
+        RT_MESSAGES_AFTER, work->room->assist.done_seq, RT_ASSIST_LIST, &list);
+
+    for (i = 0; i < list.count && status == RT_OK; i++) {
+        if (list.rows[i].seq <= asked) {
+            status = rt_assist_turn(work, &list.rows[i]);
+        }
+    }
+
+    if (status != RT_OK || list.count == RT_ASSIST_LIST || work->room->assist.done_seq >= asked) {
+        return status;
+    }
+
+    /* others than customers wrote the last of them */
+    before = work->room->assist.done_seq;
+    work->room->assist.done_seq = asked;
+
+    return rt_call_store(call)->room_assist(call->session, work->room, before, !work->said);
+}
+
+
+/* Emits again what the assistant said and who was called, behind what is known to have been. */
+static rt_status_t
+rt_assist_retell(rt_assist_work_t *work)
+{
+    size_t            i;
+    rt_call_t        *call = work->call;
+    rt_room_t        *room = work->room;
+    rt_status_t       status;
+    rt_message_list_t list;
+
+    status = rt_call_store(call)->messages_list(call->session, call->arena, room, RT_MESSAGES_AFTER,
+        room->assist.told_seq, RT_ASSIST_LIST, &list);
+
+    for (i = 0; i < list.count && status == RT_OK; i++) {
+        if (list.rows[i].kind != RT_MESSAGE_PLAIN) {
+            status = rt_emit_message(call, room->id, list.rows[i].kind, list.rows[i].seq,
+                list.rows[i].text);
+        }
+    }
+
+    if (status == RT_OK && room->assist.called_seq > room->assist.told_seq) {
+        status = rt_emit_new_conversation(call, room, 1, rt_str_null);
+    }
+
+    work->said = 1;
+
+    return status;
+}
+
+
+static rt_status_t
+rt_assist_work_run(rt_assist_work_t *work)
+{
+    rt_call_t  *call = work->call;
+    rt_status_t status;
+
+    if (work->request.retell) {
+        status = rt_assist_retell(work);
+        if (status != RT_OK) {
+            return status;
+        }
+    }
+
+    status = rt_playbook_get(work->core, call, work->room->business_id, &work->playbook);
+    if (status != RT_OK) {
+        return status;
+    }
+
+    status = rt_assist_look(work);
+    rt_playbook_release(work->playbook);
+
+    if (status == RT_OK && work->room->assist.done_seq < work->room->assist.asked_seq) {
+        call->assist = RT_ASSIST_AFTER_MESSAGE; /* there was more than one call takes */
+    }
+
+    if ((status != RT_OK && status != RT_CONFLICT) || !work->said) {
+        return status == RT_CONFLICT ? RT_OK : status;
+    }
+
+    /* who brought the mark forward tells what was said, too */
+    if (status == RT_OK) {
+        call->last_seq = work->room->assist.done_seq;
+    }
+
+    call->log_line = rt_arena_printf(call->arena, "💬 Message sent in room %.*s by bot",
+        RT_STR_ARG(call->room_id));
+
+    if (call->log_line.data == NULL) {
+        return RT_NO_MEMORY;
+    }
+
+    return rt_emit_room_updated(call, work->room);
+}
+
+
+static rt_status_t
+rt_assist_begin(rt_core_t *core, rt_call_t *call, rt_assist_work_t *work)
+{
+    rt_status_t status;
+
+    memset(work, 0, sizeof(rt_assist_work_t));
+    work->core = core;
+    work->call = call;
+    work->now_ms = rt_time_now_ms();
+    work->request.staff_online = json_is_true(json_object_get(call->request, "staffOnline"));
+    work->request.retell = json_is_true(json_object_get(call->request, "retell"));
+    call->last_seq = 0;
+    call->reply = rt_str("{\"success\":true}");
+
+    status = rt_schema_read(rt_assist_fields, call->request, &work->request, &call->error);
+
+    if (status == RT_OK) {
+        status = rt_call_set_room(call, work->request.room_id);
+    }
+
+    if (status == RT_OK) {
+        status = rt_call_store(call)->rooms_get(call->session, call->arena, &call->room_id, 1,
+            &work->room);
+    }
+
+    if (status == RT_OK && work->room != NULL) {
+        call->business_id = work->room->business_id;
+    }
+
+    return status;
+}
+
+
+static rt_status_t
+rt_assist_run(rt_core_t *core, rt_call_t *call)
+{
+    rt_status_t      status;
+    rt_assist_work_t work;
+
+    status = rt_assist_begin(core, call, &work);
+
+    if (status == RT_OK && work.room != NULL && work.room->type == RT_ROOM_CUSTOMER_SUPPORT) {
+        status = rt_assist_work_run(&work);
+    }
+
+    return status;
+}
+
+
+static rt_status_t
+rt_assist_welcome_run(rt_core_t *core, rt_call_t *call)
+{
+    int              said;
+    rt_room_t       *room;
+    rt_status_t      status;
+    rt_message_t     message, *list[1] = {&message};
+    rt_assist_work_t work;
+
+    status = rt_assist_begin(core, call, &work);
+    room = work.room;
+
+    if (status != RT_OK || room == NULL || room->type != RT_ROOM_CUSTOMER_SUPPORT
+        || room->assist.welcomed)
+    {
+        return status;
+    }
+
+    status = rt_assist_greet(core, call, room, &message, &said);
+
+    if (status == RT_OK && said) {
+        status = rt_call_store(call)->messages_add(call->session, list, 1);
+        status = status == RT_OK && message.status != RT_CONFLICT ? message.status : status;
+    }
+
+    if (status == RT_OK) {
+        status = rt_call_store(call)->room_assist(call->session, room, room->assist.done_seq, 0);
+        status = status == RT_CONFLICT ? RT_OK : status;
+    }
+
+    if (status == RT_OK && said) {
+        status = rt_assist_tell(call, room, &message);
+    }
+
+    if (status == RT_OK && said && message.status == RT_OK) {
+        status = rt_emit_room_updated(call, room);
+    }
+
+    return status;
+}
+
+
+const rt_op_entry_t rt_assist_run_ops[] = {
+    {{"assistant.run", RT_OP_WRITE, rt_assist_run}, RT_ROLES_HOST, NULL, NULL},
+    {{"assistant.welcome", RT_OP_WRITE, rt_assist_welcome_run}, RT_ROLES_HOST, NULL, NULL},
+    {{NULL, RT_OP_READ, NULL}, 0, NULL, NULL},
+};
