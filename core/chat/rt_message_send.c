@@ -36,7 +36,8 @@ typedef struct {
     json_t  *metadata;
 
     rt_message_t message;
-    int          is_greeted; /* a welcome goes before it: */
+    int          is_welcomed; /* that is to be remembered */
+    int          is_greeted;  /* a welcome goes before it: */
     rt_message_t welcome;
 } rt_send_t;
 
@@ -227,7 +228,16 @@ rt_send_assist(rt_send_t *send)
         return RT_OK;
     }
 
-    return rt_assist_greet(call->core, call, room, &send->welcome, &send->is_greeted);
+    /* no failure of it is the customer's: the next message or join tries again */
+    if (rt_assist_greet(call->core, call, room, &send->welcome, &send->is_greeted) != RT_OK) {
+        send->is_greeted = 0;
+        room->assist.welcomed = 0;
+        return RT_OK;
+    }
+
+    send->is_welcomed = 1;
+
+    return RT_OK;
 }
 
 
@@ -340,7 +350,7 @@ rt_send_answer(rt_send_t *send)
         }
     }
 
-    if (send->is_greeted) {
+    if (send->is_greeted && send->welcome.status < RT_UNAVAILABLE) {
         status = rt_assist_tell(call, room, &send->welcome);
         if (status != RT_OK) {
             return status;
@@ -468,12 +478,19 @@ rt_send_greet_all(rt_send_t **sends, size_t count)
 
     status = welcomes ? ops->messages_add(first->session, messages, welcomes) : RT_OK;
 
-    for (i = 0; i < count && status == RT_OK && welcomes; i++) {
-        if (sends[i]->is_greeted && sends[i]->welcome.status == RT_OK) {
-            room = sends[i]->message.room;
+    for (i = 0; i < count && status == RT_OK; i++) {
+        room = sends[i]->message.room;
+
+        if (sends[i]->is_welcomed
+            && (!sends[i]->is_greeted || sends[i]->welcome.status < RT_UNAVAILABLE)) {
             status = ops->room_assist(first->session, room, room->assist.done_seq, 0);
             status = status == RT_CONFLICT ? RT_OK : status;
         }
+    }
+
+    /* where each is stored by itself the messages go on without their welcomes */
+    if (!ops->atomic) {
+        return RT_OK;
     }
 
     return status;

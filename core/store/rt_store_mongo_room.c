@@ -176,7 +176,7 @@ rt_mongo_room_read(const bson_t *document, rt_arena_t *arena, rt_mongo_room_t *o
     }
 
     /* whoever wrote in a room of the original's was welcomed there */
-    if (!bson_has_field(document, "assistant") && room->last_message_id.len) {
+    if (!bson_has_field(document, "assistant.welcomed") && room->last_message_id.len) {
         room->assist.welcomed = 1;
     }
 
