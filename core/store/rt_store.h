@@ -310,7 +310,8 @@ typedef struct {
     rt_status_t (
         *messages_read)(rt_store_session_t *session, rt_arena_t *arena, rt_message_reads_t *reads);
 
-    /* Writes room->assist but for asked_seq, staff_seq and staff_at_ms, which messages_add does.
+    /* Writes room->assist but for told_seq (rooms_told) and asked_seq, staff_seq and staff_at_ms
+     * (messages_add).
      * RT_CONFLICT: its done_seq is not `done_before` any more, somebody else was there. is_told: 1
      * when there is nothing to be emitted, so that the room is not due any more, unless it has been
      * asked again. */

@@ -39,7 +39,6 @@ rt_mongo_put_assist(bson_t *update, const rt_room_assist_t *assist)
     bson_append_document_begin(update, "$set", -1, &set);
     BSON_APPEND_BOOL(&set, "assistant.welcomed", assist->welcomed);
     BSON_APPEND_INT64(&set, "assistant.doneSeq", assist->done_seq);
-    BSON_APPEND_INT64(&set, "assistant.toldSeq", assist->told_seq);
     BSON_APPEND_DATE_TIME(&set, "assistant.customerAt", assist->customer_at_ms);
     BSON_APPEND_INT64(&set, "assistant.offlineSeq", assist->offline_seq);
     BSON_APPEND_INT64(&set, "assistant.acknowledgeSeq", assist->acknowledge_seq);

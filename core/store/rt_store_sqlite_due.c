@@ -20,7 +20,6 @@ rt_sqlite_room_assist(rt_store_session_t *session, const rt_room_t *room, int64_
     rt_sqlite_bind_int(statement, 1, room->store_key);
     rt_sqlite_bind_int(statement, 2, assist->welcomed);
     rt_sqlite_bind_int(statement, 3, assist->done_seq);
-    rt_sqlite_bind_int(statement, 4, assist->told_seq);
     rt_sqlite_bind_int(statement, 5, assist->customer_at_ms);
     rt_sqlite_bind_int(statement, 6, assist->offline_seq);
     rt_sqlite_bind_int(statement, 7, assist->acknowledge_seq);

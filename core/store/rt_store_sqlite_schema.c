@@ -165,7 +165,7 @@ static const char rt_sqlite_schema_assist_rooms[] =
     "ALTER TABLE rooms ADD COLUMN feedback_id TEXT;"
     "ALTER TABLE rooms ADD COLUMN feedback_faq TEXT;"
     "ALTER TABLE rooms ADD COLUMN due_at INTEGER NOT NULL DEFAULT 0;"
-    "UPDATE rooms SET welcomed = 1 WHERE seq > 0;"
+    "UPDATE rooms SET welcomed = 1, done_seq = seq, told_seq = seq WHERE seq > 0;"
     /* what the assistant says has no sender, and is said once, too */
     "DROP INDEX messages_client;"
     "CREATE UNIQUE INDEX messages_client"

@@ -60,7 +60,7 @@ const char *const rt_sqlite_sql[RT_SQL_COUNT] = {
         "last_message_at = ?6, updated_at = ?7, staff_seq = ?8, staff_at = ?9, asked_seq = ?10, "
         "due_at = CASE WHEN ?10 > asked_seq THEN ?6 ELSE due_at END WHERE key = ?1",
     [RT_SQL_ROOM_ASSIST] =
-        "UPDATE rooms SET welcomed = ?2, done_seq = ?3, told_seq = ?4, customer_at = ?5, "
+        "UPDATE rooms SET welcomed = ?2, done_seq = ?3, customer_at = ?5, "
         "offline_seq = ?6, acknowledge_seq = ?7, called_seq = ?8, feedback_seq = ?9, "
         "feedback_id = ?10, feedback_faq = ?11, "
         "due_at = CASE WHEN ?12 AND asked_seq <= ?3 THEN 0 ELSE due_at END "
