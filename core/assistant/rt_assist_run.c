@@ -462,7 +462,7 @@ static rt_status_t
 rt_assist_look(rt_assist_work_t *work)
 {
     size_t            i;
-    int64_t           asked, before;
+    int64_t           asked, reached, before;
     rt_call_t        *call = work->call;
     rt_status_t       status;
     rt_message_list_t list;
@@ -473,6 +473,7 @@ rt_assist_look(rt_assist_work_t *work)
         return RT_OK;
     }
 
+    list.count = 0;
     status = rt_call_store(call)->messages_list(call->session, call->arena, work->room,
         RT_MESSAGES_AFTER, work->room->assist.done_seq, RT_ASSIST_LIST, &list);
 
@@ -482,13 +483,23 @@ rt_assist_look(rt_assist_work_t *work)
         }
     }
 
-    if (status != RT_OK || list.count == RT_ASSIST_LIST || work->room->assist.done_seq >= asked) {
+    if (status != RT_OK) {
         return status;
     }
 
-    /* others than customers wrote the last of them */
+    /* others than customers may have written the last of them: the mark moves on all the same */
+    reached = asked;
+
+    if (list.count == RT_ASSIST_LIST && list.rows[list.count - 1].seq < asked) {
+        reached = list.rows[list.count - 1].seq;
+    }
+
+    if (work->room->assist.done_seq >= reached) {
+        return RT_OK;
+    }
+
     before = work->room->assist.done_seq;
-    work->room->assist.done_seq = asked;
+    work->room->assist.done_seq = reached;
 
     return rt_call_store(call)->room_assist(call->session, work->room, before, !work->said);
 }

@@ -304,6 +304,35 @@ test_answered(void **state)
 }
 
 
+/* More lines of others than one call looks at, and the customer's behind them. */
+static void
+test_moves_on(void **state)
+{
+    int        i;
+    rt_call_t *call;
+
+    (void) state;
+
+    test_expect("auto-response.create", test_person("s1", "b1", "STAFF"), RT_OK,
+        "{\"name\":\"Away\",\"responseType\":\"away\",\"message\":\"One moment\"}");
+
+    for (i = 0; i < 70; i++) {
+        test_expect("auto-response.trigger", test_person("s1", "b1", "STAFF"), RT_OK,
+            test_text("{\"roomId\":\"%s\",\"responseType\":\"away\"}", room));
+    }
+
+    say("Hello?");
+    call = look(0, 0);
+    emits_are(call, "");
+    assert_int_equal(call->assist, RT_ASSIST_AFTER_MESSAGE);
+    rt_call_destroy(call);
+    call = look(0, 0);
+    emits_are(call, "AU");
+    assert_int_equal(call->assist, RT_ASSIST_NOT);
+    rt_call_destroy(call);
+}
+
+
 /* The playbook changes with the store, and who holds the old one may read on. */
 static void
 test_playbook(void **state)
@@ -365,6 +394,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_said_once, setup, test_teardown),
         cmocka_unit_test_setup_teardown(test_called, setup, test_teardown),
         cmocka_unit_test_setup_teardown(test_answered, setup, test_teardown),
+        cmocka_unit_test_setup_teardown(test_moves_on, setup, test_teardown),
         cmocka_unit_test_setup_teardown(test_playbook, setup, test_teardown),
     };
 

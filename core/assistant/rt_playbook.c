@@ -231,7 +231,7 @@ rt_playbook_texts(rt_arena_t *arena, rt_str_t json, size_t *taken, const rt_str_
     }
 
     if (rt_json_parse(json, &list, NULL) != RT_OK) {
-        return RT_ERROR;
+        return RT_OK; /* of other writers: one bad text must not silence a business */
     }
 
     texts = rt_arena_alloc(arena, (json_array_size(list) + 1) * sizeof(rt_str_t));
