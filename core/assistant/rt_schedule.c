@@ -11,6 +11,8 @@
 #include "store/rt_store.h"
 
 
+#define RT_SCHEDULE_QUARTER 15 /* minutes */
+
 const char *const rt_trigger_event_names[] = {"manual", "user-joined", "after-hours",
     "no-staff-available", "high-load", NULL};
 
@@ -353,30 +355,61 @@ rt_trigger_zone(const rt_trigger_t *trigger, rt_str_t default_zone)
 }
 
 
+static int
+rt_trigger_applies(const rt_trigger_t *trigger, const rt_zone_t *zone, int64_t at_ms,
+    rt_local_t *local)
+{
+    rt_zone_local(zone, at_ms, local);
+
+    return (trigger->days & 1u << local->weekday) || rt_trigger_in_range(trigger, local->minute)
+        || rt_trigger_on_date(trigger, local);
+}
+
+
 int
 rt_trigger_in_window(const rt_trigger_t *trigger, rt_str_t default_zone, int64_t now_ms)
 {
     rt_local_t local;
 
-    rt_zone_local(rt_trigger_zone(trigger, default_zone), now_ms, &local);
-
-    return (trigger->days & 1u << local.weekday) || rt_trigger_in_range(trigger, local.minute)
-        || rt_trigger_on_date(trigger, &local);
+    return rt_trigger_applies(trigger, rt_trigger_zone(trigger, default_zone), now_ms, &local);
 }
 
 
-/* Windows begin at full minutes, so that each minute ahead is looked at. */
+/* Minutes from a local time to the next one at which a window may begin: the start of the range,
+ * midnight, or a full quarter, at which zones change their clocks. */
+static int
+rt_trigger_step(const rt_trigger_t *trigger, const rt_local_t *local)
+{
+    int step, ahead;
+
+    step = RT_SCHEDULE_QUARTER - local->minute % RT_SCHEDULE_QUARTER;
+    ahead = trigger->has_range ? trigger->start_minute - local->minute : 0;
+
+    return ahead > 0 && ahead < step ? ahead : step;
+}
+
+
 int
 rt_trigger_is_near(const rt_trigger_t *trigger, rt_str_t default_zone, int64_t now_ms)
 {
-    int64_t minute;
+    int64_t          minute;
+    rt_local_t       local;
+    const rt_zone_t *zone;
 
-    if (trigger->minutes_before == 0 || rt_trigger_in_window(trigger, default_zone, now_ms)) {
+    if (trigger->minutes_before == 0) {
         return 0;
     }
 
-    for (minute = 1; minute <= trigger->minutes_before; minute++) {
-        if (rt_trigger_in_window(trigger, default_zone, now_ms + minute * 60000)) {
+    zone = rt_trigger_zone(trigger, default_zone);
+
+    if (rt_trigger_applies(trigger, zone, now_ms, &local)) {
+        return 0;
+    }
+
+    for (minute = rt_trigger_step(trigger, &local); minute <= trigger->minutes_before;
+         minute += rt_trigger_step(trigger, &local))
+    {
+        if (rt_trigger_applies(trigger, zone, now_ms + minute * 60000, &local)) {
             return 1;
         }
     }

@@ -143,7 +143,7 @@ test_unknown_zones(void **state)
 
     static const char *const names[] = {"", "Europe", "Europe/", "/Europe/London", "Europe//London",
         "Europe/Nowhere", "../zoneinfo/UTC", "Europe/../UTC", "/etc/passwd", "tzdata.zi",
-        "zone1970.tab", "Europe/London ", "europe/london\n",
+        "posix/UTC", "right/UTC", "zone1970.tab", "Europe/London ", "europe/london\n",
         "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"};
 
     (void) state;
@@ -347,6 +347,19 @@ test_near(void **state)
         {"{\"timeRange\":{\"start\":\"18:00\",\"end\":\"09:00\"}}", "2026-11-26T17:59", 0},
         {"{\"dayOfWeek\":[6],\"minutesBefore\":60}", "2026-11-27T22:59", 0},
         {"{\"dayOfWeek\":[6],\"minutesBefore\":60}", "2026-11-27T23:00", 1},
+        {"{\"dates\":[\"12-25\"],\"minutesBefore\":1440}", "2026-12-23T23:59", 0},
+        {"{\"dates\":[\"12-25\"],\"minutesBefore\":1440}", "2026-12-24T00:00", 1},
+        {"{\"timeRange\":{\"start\":\"17:59\",\"end\":\"18:00\"},\"minutesBefore\":1440}",
+            "2026-11-26T18:00", 1},
+        {"{\"timeRange\":{\"start\":\"17:59\",\"end\":\"18:00\"},\"minutesBefore\":1438}",
+            "2026-11-26T18:00", 0},
+        /* half past two is not, and the range begins with the jump to three, at 07:00 in UTC */
+        {"{\"timeRange\":{\"start\":\"02:30\",\"end\":\"05:00\"},\"minutesBefore\":60,"
+         "\"timezone\":\"America/New_York\"}",
+            "2026-03-08T06:00", 1},
+        {"{\"timeRange\":{\"start\":\"02:30\",\"end\":\"05:00\"},\"minutesBefore\":60,"
+         "\"timezone\":\"America/New_York\"}",
+            "2026-03-08T05:59", 0},
     };
 
     (void) state;

@@ -248,6 +248,13 @@ rt_zone_link(const char *name, char target[RT_ZONE_NAME_MAX + 1])
 }
 
 
+static int
+rt_zone_is_below(rt_str_t name, rt_str_t dir)
+{
+    return name.len > dir.len && memcmp(name.data, dir.data, dir.len) == 0;
+}
+
+
 /* Names come from clients, and become paths. */
 static int
 rt_zone_is_name(rt_str_t name)
@@ -274,7 +281,9 @@ rt_zone_is_name(rt_str_t name)
         before = c;
     }
 
-    return before != '/';
+    /* the same zones once more, the latter with leap seconds */
+    return before != '/' && !rt_zone_is_below(name, rt_str("posix/"))
+        && !rt_zone_is_below(name, rt_str("right/"));
 }
 
 
