@@ -13,6 +13,7 @@
 #define RT_FAQ_QUESTION_MAX 1000
 #define RT_FAQ_KEYWORD_MAX  200
 #define RT_FAQ_TEXTS_MAX    150     /* alternatives, and as many keywords */
+#define RT_FAQ_TEXT_MAX     16384   /* bytes of them all, as JSON */
 #define RT_FAQ_PRIORITY_MAX 1000000 /* and as much below 0 */
 #define RT_FAQ_INACTIVE_MAX RT_FAQ_MAX
 
@@ -117,7 +118,16 @@ rt_faq_apply(rt_call_t *call, rt_faq_row_t *faq)
         faq->metadata = rt_call_json(call, request.metadata, &failed);
     }
 
-    return failed ? RT_NO_MEMORY : RT_OK;
+    if (failed) {
+        return RT_NO_MEMORY;
+    }
+
+    if (faq->keywords.len + faq->alternatives.len > RT_FAQ_TEXT_MAX) {
+        return rt_call_fail(call, RT_INVALID,
+            "keywords and alternativeQuestions may have %d bytes together", RT_FAQ_TEXT_MAX);
+    }
+
+    return RT_OK;
 }
 
 

@@ -114,7 +114,7 @@ test_create(void **state)
 static void
 test_refused(void **state)
 {
-    size_t      i;
+    size_t      i, len;
     rt_call_t  *call;
     char       *long_text;
     const char *request;
@@ -161,6 +161,18 @@ test_refused(void **state)
 
     long_text = malloc(20000);
     assert_non_null(long_text);
+    len = (size_t) snprintf(long_text, 20000,
+        "{\"question\":\"Q\",\"answer\":\"A\",\"alternativeQuestions\":[\"0\"");
+
+    for (i = 1; i < 18; i++) {
+        len += (size_t) snprintf(long_text + len, 20000 - len, ",\"%0970zu\"", i);
+    }
+
+    snprintf(long_text + len, 20000 - len, "]}");
+    test_expect("faq.create", staff(), RT_INVALID, long_text);
+    snprintf(strrchr(long_text, ','), 3, "]}"); /* one less */
+    test_expect("faq.create", staff(), RT_OK, long_text);
+
     memset(long_text, 'a', 20000);
     memcpy(long_text, "{\"answer\":\"A\",\"question\":\"", 26);
     memcpy(long_text + 1500, "\"}", 3);
