@@ -32,8 +32,8 @@ typedef struct {
 static void      ngx_realtime_assist_begin(rt_str_t room, rt_str_t business, rt_str_t timezone,
          ngx_uint_t retell);
 static void      ngx_realtime_assist_present(void *data, ngx_uint_t online);
-static void      ngx_realtime_assist_call(const char *op, json_t *request, rt_str_t timezone,
-         ngx_realtime_task_done_pt done);
+static ngx_int_t ngx_realtime_assist_call(const char *op, json_t *request, rt_str_t timezone,
+    ngx_realtime_task_done_pt done);
 static void      ngx_realtime_assist_done(rt_call_t *call, void *data);
 static ngx_int_t ngx_realtime_assist_remember(rt_call_t *call);
 static void      ngx_realtime_assist_tell(ngx_event_t *ev);
@@ -44,7 +44,8 @@ static void      ngx_realtime_assist_timer(ngx_event_t *timer, ngx_event_handler
 static ngx_queue_t ngx_realtime_assist_turns; /* that wait for presence */
 static ngx_event_t ngx_realtime_assist_look_timer;
 static ngx_event_t ngx_realtime_assist_told_timer;
-static json_t     *ngx_realtime_assist_told; /* an array, or NULL */
+static json_t     *ngx_realtime_assist_told;   /* an array, or NULL */
+static ngx_uint_t  ngx_realtime_assist_asking; /* for rooms that wait: a slow store is asked once */
 
 
 void
@@ -95,7 +96,7 @@ ngx_realtime_assist_after(rt_call_t *call)
         ngx_realtime_assist_begin(call->room_id, call->business_id, call->timezone, 0);
 
     } else if (call->assist == RT_ASSIST_AFTER_JOIN) {
-        ngx_realtime_assist_call("assistant.welcome",
+        (void) ngx_realtime_assist_call("assistant.welcome",
             json_pack("{s:s%}", "roomId", call->room_id.data, call->room_id.len), call->timezone,
             ngx_realtime_assist_done);
     }
@@ -138,7 +139,7 @@ ngx_realtime_assist_present(void *data, ngx_uint_t online)
 {
     ngx_realtime_assist_turn_t *turn = data;
 
-    ngx_realtime_assist_call("assistant.run",
+    (void) ngx_realtime_assist_call("assistant.run",
         json_pack("{s:s%,s:b,s:b}", "roomId", turn->room.data, turn->room.len, "staffOnline",
             (int) online, "retell", (int) turn->retell),
         turn->timezone, ngx_realtime_assist_done);
@@ -149,26 +150,29 @@ ngx_realtime_assist_present(void *data, ngx_uint_t online)
 
 
 /* request: stolen, NULL without memory. Where no call can be posted the room goes on waiting. */
-static void
+static ngx_int_t
 ngx_realtime_assist_call(const char *op, json_t *request, rt_str_t timezone,
     ngx_realtime_task_done_pt done)
 {
     rt_call_t *call;
 
     if (request == NULL) {
-        return;
+        return NGX_ERROR;
     }
 
     call = rt_call_create(rt_op_find(op), RT_DOOR_SOCKET, NULL, request, rt_str_null);
     if (call == NULL) {
-        return;
+        return NGX_ERROR;
     }
 
     call->timezone = timezone;
 
     if (ngx_realtime_task_post(call, done, NULL) == NULL) {
         rt_call_destroy(call);
+        return NGX_ERROR;
     }
+
+    return NGX_OK;
 }
 
 
@@ -221,17 +225,20 @@ ngx_realtime_assist_tell(ngx_event_t *ev)
         ngx_del_timer(ev);
     }
 
-    ngx_realtime_assist_call("assistant.told", json_pack("{s:o}", "rooms", rooms), rt_str_null,
-        ngx_realtime_assist_done);
+    (void) ngx_realtime_assist_call("assistant.told", json_pack("{s:o}", "rooms", rooms),
+        rt_str_null, ngx_realtime_assist_done);
 }
 
 
 static void
 ngx_realtime_assist_look(ngx_event_t *ev)
 {
-    ngx_realtime_assist_call("assistant.due",
-        json_pack("{s:i}", "ageMs", NGX_REALTIME_ASSIST_WAIT_MS), rt_str_null,
-        ngx_realtime_assist_found);
+    if (!ngx_realtime_assist_asking) {
+        ngx_realtime_assist_asking = ngx_realtime_assist_call("assistant.due",
+                                         json_pack("{s:i}", "ageMs", NGX_REALTIME_ASSIST_WAIT_MS),
+                                         rt_str_null, ngx_realtime_assist_found)
+            == NGX_OK;
+    }
 
     ngx_add_timer(ev, NGX_REALTIME_ASSIST_LOOK_MS);
 }
@@ -242,6 +249,8 @@ ngx_realtime_assist_found(rt_call_t *call, void *data)
 {
     size_t  i;
     json_t *reply, *room;
+
+    ngx_realtime_assist_asking = 0;
 
     if (call->status != RT_OK || rt_json_parse(call->reply, &reply, NULL) != RT_OK) {
         return;

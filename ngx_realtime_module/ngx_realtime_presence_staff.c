@@ -4,7 +4,7 @@
 #include "ngx_realtime_presence.h"
 
 
-#define NGX_REALTIME_STAFF_FRESH_MS 500
+#define NGX_REALTIME_STAFF_FRESH_MS 50 /* many customers may write at once */
 #define NGX_REALTIME_STAFF_ASK_MS   1000
 #define NGX_REALTIME_STAFF_MAX      4096 /* businesses that are remembered */
 
