@@ -18,6 +18,14 @@ typedef struct {
     rt_str_t                      quick_replies; /* JSON array, or empty */
 } rt_assist_text_t;
 
+/* A welcome of message.send or a join. */
+typedef struct {
+    int          is_due;  /* it is to be remembered, */
+    int          is_said; /* with a message */
+    rt_message_t message;
+    rt_str_t     response_id; /* of the business's own, to be counted; or empty */
+} rt_assist_welcome_t;
+
 /* How busy a business is. */
 typedef struct {
     int64_t queue_size;       /* rooms with messages that staff have not read */
@@ -26,7 +34,7 @@ typedef struct {
 
 /* Which response says it, of several the newest (rt_assist_text.c; docs/faq.md tells the order).
  * zone: the default time zone. Pure but for reading tzdata. */
-rt_assist_text_t rt_assist_welcome(const rt_playbook_t *playbook);
+rt_assist_text_t rt_assist_welcome_text(const rt_playbook_t *playbook);
 rt_assist_text_t rt_assist_offline(const rt_playbook_t *playbook, rt_str_t zone, int64_t now_ms);
 rt_assist_text_t rt_assist_acknowledge(const rt_playbook_t *playbook, rt_str_t zone, int64_t now_ms,
     const rt_assist_load_t *load);
@@ -46,10 +54,21 @@ rt_status_t rt_assist_message(rt_call_t *call, rt_room_t *room, const rt_assist_
 /* Emits a stored message and queues it for webhooks. */
 rt_status_t rt_assist_tell(rt_call_t *call, rt_room_t *room, const rt_message_t *message);
 
-/* A welcome for the room, to be stored as what it says first: message.send puts it in front of a
- * first message. *said: 0 when there is none to be said, but welcomed is to be remembered. */
-rt_status_t rt_assist_greet(rt_core_t *core, rt_call_t *call, rt_room_t *room, rt_message_t *out,
-    int *said);
+/* Notes, for the room's healing, that the message may be stored though it could not be told. Also
+ * of one that was stored, when what came behind it failed. */
+void rt_assist_doubt(rt_call_t *call, const rt_message_t *message);
+
+/* Adds the line of a message that was sent to the call's log lines. RT_NO_MEMORY. */
+rt_status_t rt_assist_log(rt_call_t *call);
+
+/* The welcome for the room, to be stored as what it says first: message.send puts it in front of a
+ * first message. Without memory or store nothing is changed. */
+rt_status_t rt_assist_greet(rt_core_t *core, rt_call_t *call, rt_room_t *room,
+    rt_assist_welcome_t *out);
+
+/* Remembers that the room was welcomed, and counts what was said; behind messages_add. A welcome
+ * whose message failed stays to be said. */
+rt_status_t rt_assist_greeted(rt_call_t *call, rt_room_t *room, const rt_assist_welcome_t *welcome);
 
 /* Notes what a customer said of an answer, and counts it. */
 rt_status_t rt_assist_rate(rt_call_t *call, const rt_room_t *room, rt_str_t message_id,

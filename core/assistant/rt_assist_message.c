@@ -64,41 +64,125 @@ rt_assist_tell(rt_call_t *call, rt_room_t *room, const rt_message_t *message)
 }
 
 
+void
+rt_assist_doubt(rt_call_t *call, const rt_message_t *message)
+{
+    int64_t after;
+
+    after = message->status < RT_UNAVAILABLE ? message->seq - 1 : message->doubt_after;
+
+    if (after >= 0 && (call->doubt_after < 0 || after < call->doubt_after)) {
+        call->doubt_after = after;
+    }
+}
+
+
 rt_status_t
-rt_assist_greet(rt_core_t *core, rt_call_t *call, rt_room_t *room, rt_message_t *out, int *said)
+rt_assist_log(rt_call_t *call)
+{
+    call->log_line = rt_arena_printf(call->arena, "%.*s%s💬 Message sent in room %.*s by bot",
+        RT_STR_ARG(call->log_line), call->log_line.len ? "\n" : "", RT_STR_ARG(call->room_id));
+
+    return call->log_line.data ? RT_OK : RT_NO_MEMORY;
+}
+
+
+static rt_status_t
+rt_assist_greeting(rt_core_t *core, rt_call_t *call, rt_room_t *room, rt_assist_welcome_t *out)
 {
     rt_status_t          status;
     rt_assist_text_t     text;
-    rt_assist_facts_t    facts;
     const rt_playbook_t *playbook;
-    rt_assist_decision_t decision;
-
-    *said = 0;
-    memset(&facts, 0, sizeof(facts));
-    facts.event = RT_ASSIST_JOINED;
-    facts.now_ms = rt_time_now_ms();
-    rt_assist_decide(&room->assist, &facts, &decision);
-    room->assist = decision.next;
-
-    if (decision.count == 0) {
-        return RT_OK;
-    }
 
     status = rt_playbook_get(core, call, room->business_id, &playbook);
     if (status != RT_OK) {
         return status;
     }
 
-    text = rt_assist_welcome(playbook);
-    status = rt_assist_message(call, room, &text, rt_str("auto:welcome"), out);
+    text = rt_assist_welcome_text(playbook);
+    status = rt_assist_message(call, room, &text, rt_str("auto:welcome"), &out->message);
 
     if (status == RT_OK && text.response != NULL) {
-        status = rt_call_store(call)->assist->response_count(call->session, room->business_id,
-            text.response->row.id, 1);
+        out->response_id = rt_arena_str(call->arena, text.response->row.id);
+        status = out->response_id.data ? RT_OK : RT_NO_MEMORY;
     }
 
     rt_playbook_release(playbook);
-    *said = status == RT_OK;
+
+    return status;
+}
+
+
+rt_status_t
+rt_assist_greet(rt_core_t *core, rt_call_t *call, rt_room_t *room, rt_assist_welcome_t *out)
+{
+    rt_status_t          status;
+    rt_assist_facts_t    facts;
+    rt_assist_decision_t decision;
+
+    memset(out, 0, sizeof(rt_assist_welcome_t));
+    memset(&facts, 0, sizeof(facts));
+    facts.event = RT_ASSIST_JOINED;
+    facts.now_ms = rt_time_now_ms();
+    rt_assist_decide(&room->assist, &facts, &decision);
+
+    if (decision.count) {
+        status = rt_assist_greeting(core, call, room, out);
+        if (status != RT_OK) {
+            return status;
+        }
+    }
+
+    out->is_due = 1;
+    out->is_said = decision.count != 0;
+    room->assist = decision.next;
+
+    return RT_OK;
+}
+
+
+/* Where calls share no transaction another one may have brought the room's mark forward. */
+static rt_status_t
+rt_assist_welcomed(rt_call_t *call, rt_room_t *room)
+{
+    int                   tries;
+    rt_str_t              id;
+    rt_status_t           status;
+    const rt_store_ops_t *ops = rt_call_store(call);
+
+    id = room->id;
+    status = ops->room_assist(call->session, room, room->assist.done_seq, 0);
+
+    for (tries = 0; status == RT_CONFLICT && tries < 3; tries++) {
+        status = ops->rooms_get(call->session, call->arena, &id, 1, &room);
+
+        if (status != RT_OK || room == NULL || room->assist.welcomed) {
+            return status;
+        }
+
+        room->assist.welcomed = 1;
+        status = ops->room_assist(call->session, room, room->assist.done_seq, 0);
+    }
+
+    return status == RT_CONFLICT ? RT_OK : status;
+}
+
+
+rt_status_t
+rt_assist_greeted(rt_call_t *call, rt_room_t *room, const rt_assist_welcome_t *welcome)
+{
+    rt_status_t status;
+
+    if (!welcome->is_due || (welcome->is_said && welcome->message.status >= RT_UNAVAILABLE)) {
+        return RT_OK;
+    }
+
+    status = rt_assist_welcomed(call, room);
+
+    if (status == RT_OK && welcome->response_id.len && welcome->message.status == RT_OK) {
+        status = rt_call_store(call)->assist->response_count(call->session, room->business_id,
+            welcome->response_id, 1);
+    }
 
     return status;
 }

@@ -16,7 +16,9 @@
 #include "chat/rt_schema.h"
 
 
-#define RT_ASSIST_LIST 50 /* messages of a room that are looked at in one call */
+#define RT_ASSIST_LIST   50  /* messages of a room that are listed at once, */
+#define RT_ASSIST_TURNS  8   /* customers' ones that are answered in one call, */
+#define RT_ASSIST_BEHIND 200 /* and the oldest that is still looked at */
 
 /* Places in the flow. Offline and acknowledgment share one: a message gets either. */
 #define RT_ASSIST_PLACE_STATE   1
@@ -38,6 +40,7 @@ typedef struct {
     rt_assist_request_t  request;
     const rt_playbook_t *playbook;
     int64_t              now_ms;
+    int                  turns;
     int                  said; /* something was emitted */
 } rt_assist_work_t;
 
@@ -52,7 +55,7 @@ typedef struct {
     rt_assist_decision_t decision;
     rt_message_t         replies[RT_ASSIST_REPLIES];
     size_t               count;
-    rt_str_t             answer_id;   /* of the FAQ's message */
+    int                  is_answered; /* the last two replies are a FAQ's and the question behind */
     rt_str_t             response_id; /* of the automatic response, to be counted */
 } rt_assist_turn_t;
 
@@ -181,8 +184,6 @@ rt_assist_say_answer(rt_assist_work_t *work, rt_assist_turn_t *turn)
     message->response_type = rt_str_null;
     message->faq_id = rt_arena_str(call->arena, turn->faq->id);
     message->confidence = rt_arena_printf(call->arena, "%.1f", turn->fit.score_percent);
-    turn->answer_id = message->id;
-
     return message->faq_id.data && message->confidence.data ? RT_OK : RT_NO_MEMORY;
 }
 
@@ -202,7 +203,7 @@ rt_assist_say_helpful(rt_assist_work_t *work, rt_assist_turn_t *turn)
     status = rt_assist_reply(work, turn, &text, RT_ASSIST_PLACE_HELPFUL, &message);
 
     if (status == RT_OK) {
-        message->reply_to_id = turn->answer_id;
+        turn->is_answered = 1;
         message->faq_id = rt_arena_str(work->call->arena, turn->faq->id);
         status = message->faq_id.data ? RT_OK : RT_NO_MEMORY;
     }
@@ -250,34 +251,59 @@ rt_assist_compose(rt_assist_work_t *work, rt_assist_turn_t *turn)
 
 
 static rt_status_t
-rt_assist_store(rt_assist_work_t *work, rt_assist_turn_t *turn)
+rt_assist_store_some(rt_assist_work_t *work, rt_message_t *replies, size_t count)
 {
     size_t        i;
     rt_call_t    *call = work->call;
     rt_status_t   status;
-    rt_message_t *list[RT_ASSIST_REPLIES], *last;
+    rt_message_t *list[RT_ASSIST_REPLIES];
 
-    if (turn->count == 0) {
-        return RT_OK;
+    for (i = 0; i < count; i++) {
+        list[i] = &replies[i];
     }
 
-    for (i = 0; i < turn->count; i++) {
-        list[i] = &turn->replies[i];
+    status = count ? rt_call_store(call)->messages_add(call->session, list, count) : RT_OK;
+
+    for (i = 0; i < count && status == RT_OK; i++) {
+        if (replies[i].status >= RT_UNAVAILABLE) {
+            rt_assist_doubt(call, &replies[i]);
+            status = replies[i].status;
+
+        } else if (replies[i].status == RT_OK) {
+            /* a conflict is what was stored by a run that did not come to its end */
+            status = rt_assist_log(call);
+        }
     }
 
-    status = rt_call_store(call)->messages_add(call->session, list, turn->count);
+    return status;
+}
 
-    for (i = 0; i < turn->count && status == RT_OK; i++) {
-        /* a conflict is what was stored by a run that did not come to its end */
-        status = list[i]->status == RT_CONFLICT ? RT_OK : list[i]->status;
+
+/* "Was this helpful?" behind the answer: it names the message that the answer is stored as, which
+ * may be one of a run that did not come to its end. */
+static rt_status_t
+rt_assist_store(rt_assist_work_t *work, rt_assist_turn_t *turn)
+{
+    rt_status_t   status;
+    rt_message_t *answer, *helpful;
+
+    if (!turn->is_answered) {
+        return rt_assist_store_some(work, turn->replies, turn->count);
     }
 
-    last = list[turn->count - 1];
+    helpful = &turn->replies[turn->count - 1];
+    answer = helpful - 1;
+    status = rt_assist_store_some(work, turn->replies, turn->count - 1);
 
-    if (status == RT_OK && last->reply_to_id.len && turn->answer_id.len) {
-        turn->decision.next.feedback_seq = last->seq;
-        turn->decision.next.feedback_id = list[turn->count - 2]->id;
-        turn->decision.next.feedback_faq = last->faq_id;
+    if (status == RT_OK) {
+        helpful->reply_to_id = answer->id;
+        status = rt_assist_store_some(work, helpful, 1);
+    }
+
+    if (status == RT_OK) {
+        turn->decision.next.feedback_seq = helpful->seq;
+        turn->decision.next.feedback_id = answer->id;
+        turn->decision.next.feedback_faq = helpful->faq_id;
     }
 
     return status;
@@ -300,11 +326,35 @@ rt_assist_note(rt_assist_work_t *work, rt_assist_turn_t *turn)
 }
 
 
-/* What goes with the decision beside messages, once: for whoever brought the mark forward. */
+/* What a customer says of an answer, before the mark is brought forward: noted twice it counts
+ * once. */
+static rt_status_t
+rt_assist_rate_turn(rt_assist_work_t *work, rt_assist_turn_t *turn)
+{
+    int               before, helpful;
+    size_t            i;
+    rt_status_t       status;
+    rt_room_assist_t *state = &work->room->assist;
+
+    status = RT_OK;
+
+    for (i = 0; i < turn->decision.count && status == RT_OK; i++) {
+        helpful = turn->decision.actions[i] == RT_ASSIST_HELPFUL;
+
+        if (helpful || turn->decision.actions[i] == RT_ASSIST_NOT_HELPFUL) {
+            status = rt_assist_rate(work->call, work->room, state->feedback_id, state->feedback_faq,
+                helpful, &before);
+        }
+    }
+
+    return status;
+}
+
+
+/* What else goes with the decision beside messages, once: for whoever brought the mark forward. */
 static rt_status_t
 rt_assist_follow(rt_assist_work_t *work, rt_assist_turn_t *turn)
 {
-    int                          before;
     size_t                       i;
     rt_call_t                   *call = work->call;
     rt_room_t                   *room = work->room;
@@ -320,16 +370,6 @@ rt_assist_follow(rt_assist_work_t *work, rt_assist_turn_t *turn)
     for (i = 0; i < turn->decision.count && status == RT_OK; i++) {
 
         switch (turn->decision.actions[i]) {
-
-        case RT_ASSIST_HELPFUL:
-            status = rt_assist_rate(call, room, room->assist.feedback_id, room->assist.feedback_faq,
-                1, &before);
-            break;
-
-        case RT_ASSIST_NOT_HELPFUL:
-            status = rt_assist_rate(call, room, room->assist.feedback_id, room->assist.feedback_faq,
-                0, &before);
-            break;
 
         case RT_ASSIST_ANSWER:
             status = ops->faq_count(call->session, room->business_id, turn->faq->id, 1, 0, 0);
@@ -353,14 +393,16 @@ rt_assist_follow(rt_assist_work_t *work, rt_assist_turn_t *turn)
 }
 
 
-/* FAQs are about what is written; a picture says nothing to them. */
+/* FAQs are about what is written: a picture says nothing to them, nor what is too late. */
 static rt_status_t
 rt_assist_match(rt_assist_work_t *work, rt_assist_turn_t *turn)
 {
     size_t      count;
     rt_status_t status;
 
-    if (!rt_str_eq(rt_json_get_str(turn->document, "messageType"), rt_str("text"))) {
+    if (!rt_str_eq(rt_json_get_str(turn->document, "messageType"), rt_str("text"))
+        || work->now_ms - turn->facts.at_ms > RT_ASSIST_LATE_MS)
+    {
         return RT_OK;
     }
 
@@ -401,6 +443,10 @@ rt_assist_turn_run(rt_assist_work_t *work, rt_assist_turn_t *turn)
         status = rt_assist_store(work, turn);
     }
 
+    if (status == RT_OK) {
+        status = rt_assist_rate_turn(work, turn);
+    }
+
     if (status != RT_OK) {
         return status;
     }
@@ -428,7 +474,8 @@ rt_assist_turn_run(rt_assist_work_t *work, rt_assist_turn_t *turn)
 }
 
 
-/* A message of the room; only a customer's are looked at. */
+/* A message of the room; only a customer's are looked at, and none that another writer left
+ * unreadable. */
 static rt_status_t
 rt_assist_turn(rt_assist_work_t *work, const rt_message_row_t *row)
 {
@@ -440,14 +487,15 @@ rt_assist_turn(rt_assist_work_t *work, const rt_message_row_t *row)
     turn.facts.seq = row->seq;
     turn.facts.at_ms = row->created_at_ms;
 
-    status = rt_json_parse(row->text, &turn.document, NULL);
-    if (status != RT_OK) {
-        return RT_ERROR;
+    if (rt_json_parse(row->text, &turn.document, NULL) != RT_OK) {
+        return RT_OK;
     }
 
+    status = RT_OK;
     turn.content = rt_json_get_str(turn.document, "content");
 
     if (rt_str_eq(rt_json_get_str(turn.document, "senderType"), rt_str("customer"))) {
+        work->turns++;
         status = rt_assist_turn_run(work, &turn);
     }
 
@@ -457,51 +505,69 @@ rt_assist_turn(rt_assist_work_t *work, const rt_message_row_t *row)
 }
 
 
+/* Brings the mark forward over messages that need nothing. */
+static rt_status_t
+rt_assist_pass(rt_assist_work_t *work, int64_t seq)
+{
+    int64_t    before;
+    rt_call_t *call = work->call;
+    rt_room_t *room = work->room;
+
+    before = room->assist.done_seq;
+
+    if (before >= seq) {
+        return RT_OK;
+    }
+
+    room->assist.done_seq = seq;
+
+    return rt_call_store(call)->room_assist(call->session, room, before, !work->said);
+}
+
+
 /* The messages that it has not looked at. RT_CONFLICT: another worker has, meanwhile. */
 static rt_status_t
 rt_assist_look(rt_assist_work_t *work)
 {
     size_t            i;
-    int64_t           asked, reached, before;
+    int64_t           asked;
     rt_call_t        *call = work->call;
+    rt_room_t        *room = work->room;
     rt_status_t       status;
     rt_message_list_t list;
 
-    asked = work->room->assist.asked_seq;
+    asked = room->assist.asked_seq;
 
-    if (work->room->assist.done_seq >= asked) {
+    if (room->assist.done_seq >= asked) {
         return RT_OK;
     }
 
-    list.count = 0;
-    status = rt_call_store(call)->messages_list(call->session, call->arena, work->room,
-        RT_MESSAGES_AFTER, work->room->assist.done_seq, RT_ASSIST_LIST, &list);
-
-    for (i = 0; i < list.count && status == RT_OK; i++) {
-        if (list.rows[i].seq <= asked) {
-            status = rt_assist_turn(work, &list.rows[i]);
-        }
-    }
-
+    /* in a room that the original's database brings everything is behind */
+    status = rt_assist_pass(work, asked - RT_ASSIST_BEHIND);
     if (status != RT_OK) {
         return status;
     }
 
-    /* others than customers may have written the last of them: the mark moves on all the same */
-    reached = asked;
-
-    if (list.count == RT_ASSIST_LIST && list.rows[list.count - 1].seq < asked) {
-        reached = list.rows[list.count - 1].seq;
+    status = rt_call_store(call)->messages_list(call->session, call->arena, room, RT_MESSAGES_AFTER,
+        room->assist.done_seq, RT_ASSIST_LIST, &list);
+    if (status != RT_OK) {
+        return status;
     }
 
-    if (work->room->assist.done_seq >= reached) {
-        return RT_OK;
+    for (i = 0; i < list.count && list.rows[i].seq <= asked; i++) {
+
+        if (work->turns == RT_ASSIST_TURNS) {
+            return rt_assist_pass(work, list.rows[i].seq - 1);
+        }
+
+        status = rt_assist_turn(work, &list.rows[i]);
+        if (status != RT_OK) {
+            return status;
+        }
     }
 
-    before = work->room->assist.done_seq;
-    work->room->assist.done_seq = reached;
-
-    return rt_call_store(call)->room_assist(call->session, work->room, before, !work->said);
+    /* others than customers may have written the last of them */
+    return rt_assist_pass(work, i == RT_ASSIST_LIST ? list.rows[i - 1].seq : asked);
 }
 
 
@@ -510,20 +576,37 @@ static rt_status_t
 rt_assist_retell(rt_assist_work_t *work)
 {
     size_t            i;
+    int64_t           after, end;
     rt_call_t        *call = work->call;
     rt_room_t        *room = work->room;
     rt_status_t       status;
     rt_message_list_t list;
 
-    status = rt_call_store(call)->messages_list(call->session, call->arena, room, RT_MESSAGES_AFTER,
-        room->assist.told_seq, RT_ASSIST_LIST, &list);
+    after = room->assist.told_seq;
 
-    for (i = 0; i < list.count && status == RT_OK; i++) {
-        if (list.rows[i].kind != RT_MESSAGE_PLAIN) {
-            status = rt_emit_message(call, room->id, list.rows[i].kind, list.rows[i].seq,
-                list.rows[i].text);
-        }
+    if (after < room->assist.done_seq - RT_ASSIST_BEHIND) {
+        after = room->assist.done_seq - RT_ASSIST_BEHIND;
     }
+
+    end = after + 2 * RT_ASSIST_BEHIND;
+
+    do {
+        status = rt_call_store(call)->messages_list(call->session, call->arena, room,
+            RT_MESSAGES_AFTER, after, RT_ASSIST_LIST, &list);
+        if (status != RT_OK) {
+            return status;
+        }
+
+        for (i = 0; i < list.count && status == RT_OK; i++) {
+            after = list.rows[i].seq;
+
+            if (list.rows[i].kind != RT_MESSAGE_PLAIN) {
+                status = rt_emit_message(call, room->id, list.rows[i].kind, list.rows[i].seq,
+                    list.rows[i].text);
+            }
+        }
+
+    } while (status == RT_OK && list.count == RT_ASSIST_LIST && after < end);
 
     if (status == RT_OK && room->assist.called_seq > room->assist.told_seq) {
         status = rt_emit_new_conversation(call, room, 1, rt_str_null);
@@ -567,13 +650,6 @@ rt_assist_work_run(rt_assist_work_t *work)
     /* who brought the mark forward tells what was said, too */
     if (status == RT_OK) {
         call->last_seq = work->room->assist.done_seq;
-    }
-
-    call->log_line = rt_arena_printf(call->arena, "💬 Message sent in room %.*s by bot",
-        RT_STR_ARG(call->room_id));
-
-    if (call->log_line.data == NULL) {
-        return RT_NO_MEMORY;
     }
 
     return rt_emit_room_updated(call, work->room);
@@ -629,14 +705,45 @@ rt_assist_run(rt_core_t *core, rt_call_t *call)
 }
 
 
+/* Stores, remembers and tells it. */
+static rt_status_t
+rt_assist_welcome_say(rt_call_t *call, rt_room_t *room, rt_assist_welcome_t *welcome)
+{
+    rt_status_t   status;
+    rt_message_t *message = &welcome->message, *list[1] = {message};
+
+    status = rt_call_store(call)->messages_add(call->session, list, 1);
+
+    if (status == RT_OK && message->status >= RT_UNAVAILABLE) {
+        rt_assist_doubt(call, message);
+        status = message->status;
+    }
+
+    if (status == RT_OK) {
+        status = rt_assist_greeted(call, room, welcome);
+    }
+
+    if (status == RT_OK) {
+        status = rt_assist_tell(call, room, message);
+    }
+
+    if (status != RT_OK || message->status == RT_CONFLICT) {
+        return status;
+    }
+
+    status = rt_assist_log(call);
+
+    return status == RT_OK ? rt_emit_room_updated(call, room) : status;
+}
+
+
 static rt_status_t
 rt_assist_welcome_run(rt_core_t *core, rt_call_t *call)
 {
-    int              said;
-    rt_room_t       *room;
-    rt_status_t      status;
-    rt_message_t     message, *list[1] = {&message};
-    rt_assist_work_t work;
+    rt_room_t          *room;
+    rt_status_t         status;
+    rt_assist_work_t    work;
+    rt_assist_welcome_t welcome;
 
     status = rt_assist_begin(core, call, &work);
     room = work.room;
@@ -647,27 +754,13 @@ rt_assist_welcome_run(rt_core_t *core, rt_call_t *call)
         return status;
     }
 
-    status = rt_assist_greet(core, call, room, &message, &said);
-
-    if (status == RT_OK && said) {
-        status = rt_call_store(call)->messages_add(call->session, list, 1);
-        status = status == RT_OK && message.status != RT_CONFLICT ? message.status : status;
+    status = rt_assist_greet(core, call, room, &welcome);
+    if (status != RT_OK) {
+        return status;
     }
 
-    if (status == RT_OK) {
-        status = rt_call_store(call)->room_assist(call->session, room, room->assist.done_seq, 0);
-        status = status == RT_CONFLICT ? RT_OK : status;
-    }
-
-    if (status == RT_OK && said) {
-        status = rt_assist_tell(call, room, &message);
-    }
-
-    if (status == RT_OK && said && message.status == RT_OK) {
-        status = rt_emit_room_updated(call, room);
-    }
-
-    return status;
+    return welcome.is_said ? rt_assist_welcome_say(call, room, &welcome)
+                           : rt_assist_greeted(call, room, &welcome);
 }
 
 

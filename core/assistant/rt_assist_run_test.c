@@ -333,6 +333,32 @@ test_moves_on(void **state)
 }
 
 
+/* A flood is answered in parts. */
+static void
+test_flood(void **state)
+{
+    int        i;
+    rt_call_t *call;
+
+    (void) state;
+
+    faq_add();
+
+    for (i = 0; i < 12; i++) {
+        say("What are your hours?");
+    }
+
+    call = look(1, 0);
+    emits_are(call, "FAFAFAFAFAFAFAFAU");
+    assert_int_equal(call->assist, RT_ASSIST_AFTER_MESSAGE);
+    rt_call_destroy(call);
+    call = look(1, 0);
+    emits_are(call, "FAFAFAFAU");
+    assert_int_equal(call->assist, RT_ASSIST_NOT);
+    rt_call_destroy(call);
+}
+
+
 /* The playbook changes with the store, and who holds the old one may read on. */
 static void
 test_playbook(void **state)
@@ -395,6 +421,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_called, setup, test_teardown),
         cmocka_unit_test_setup_teardown(test_answered, setup, test_teardown),
         cmocka_unit_test_setup_teardown(test_moves_on, setup, test_teardown),
+        cmocka_unit_test_setup_teardown(test_flood, setup, test_teardown),
         cmocka_unit_test_setup_teardown(test_playbook, setup, test_teardown),
     };
 

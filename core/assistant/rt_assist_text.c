@@ -106,7 +106,7 @@ rt_assist_said(const rt_playbook_response_t *response, rt_response_type_t type, 
 
 
 rt_assist_text_t
-rt_assist_welcome(const rt_playbook_t *playbook)
+rt_assist_welcome_text(const rt_playbook_t *playbook)
 {
     rt_response_type_t type = RT_RESPONSE_WELCOME;
 

@@ -93,7 +93,8 @@ rt_trigger_say(rt_call_t *call, rt_room_t *room, rt_response_row_t *row, rt_mess
         status = rt_call_store(call)->messages_add(call->session, list, 1);
     }
 
-    if (status == RT_OK) {
+    if (status == RT_OK && message->status >= RT_UNAVAILABLE) {
+        rt_assist_doubt(call, message);
         status = message->status;
     }
 
@@ -162,10 +163,9 @@ rt_trigger_run(rt_core_t *core, rt_call_t *call)
         return status;
     }
 
-    call->log_line = rt_arena_printf(call->arena, "💬 Message sent in room %.*s by bot",
-        RT_STR_ARG(call->room_id));
+    status = rt_assist_log(call);
 
-    return call->log_line.data ? rt_trigger_reply(call, &row, &message) : RT_NO_MEMORY;
+    return status == RT_OK ? rt_trigger_reply(call, &row, &message) : status;
 }
 
 

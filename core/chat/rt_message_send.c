@@ -35,10 +35,8 @@ typedef struct {
     json_t  *attachments;
     json_t  *metadata;
 
-    rt_message_t message;
-    int          is_welcomed; /* that is to be remembered */
-    int          is_greeted;  /* a welcome goes before it: */
-    rt_message_t welcome;
+    rt_message_t        message;
+    rt_assist_welcome_t welcome; /* that goes before it */
 } rt_send_t;
 
 static const rt_field_t rt_send_fields[] = {
@@ -229,13 +227,7 @@ rt_send_assist(rt_send_t *send)
     }
 
     /* no failure of it is the customer's: the next message or join tries again */
-    if (rt_assist_greet(call->core, call, room, &send->welcome, &send->is_greeted) != RT_OK) {
-        send->is_greeted = 0;
-        room->assist.welcomed = 0;
-        return RT_OK;
-    }
-
-    send->is_welcomed = 1;
+    (void) rt_assist_greet(call->core, call, room, &send->welcome);
 
     return RT_OK;
 }
@@ -319,6 +311,14 @@ rt_send_webhook(rt_send_t *send)
 }
 
 
+/* Whether a welcome was stored in front of it. */
+static int
+rt_send_is_greeted(const rt_send_t *send)
+{
+    return send->welcome.is_said && send->welcome.message.status < RT_UNAVAILABLE;
+}
+
+
 /* A stored message is told once, by the call that stored it; what the list of rooms shows, by the
  * newest of the group. */
 static rt_status_t
@@ -350,8 +350,8 @@ rt_send_answer(rt_send_t *send)
         }
     }
 
-    if (send->is_greeted && send->welcome.status < RT_UNAVAILABLE) {
-        status = rt_assist_tell(call, room, &send->welcome);
+    if (rt_send_is_greeted(send)) {
+        status = rt_assist_tell(call, room, &send->welcome.message);
         if (status != RT_OK) {
             return status;
         }
@@ -370,7 +370,12 @@ rt_send_answer(rt_send_t *send)
     call->log_line = rt_arena_printf(call->arena, "💬 Message sent in room %.*s by %s",
         RT_STR_ARG(call->room_id), rt_sender_type_names[message->sender_type]);
 
-    return call->log_line.data ? RT_OK : RT_NO_MEMORY;
+    if (call->log_line.data == NULL) {
+        return RT_NO_MEMORY;
+    }
+
+    return rt_send_is_greeted(send) && send->welcome.message.status == RT_OK ? rt_assist_log(call)
+                                                                             : RT_OK;
 }
 
 
@@ -449,7 +454,12 @@ static rt_status_t
 rt_send_stored(rt_send_t *send)
 {
     if (send->message.status >= RT_UNAVAILABLE) {
-        send->call->doubt_after = send->message.doubt_after;
+        rt_assist_doubt(send->call, &send->message);
+
+        if (rt_send_is_greeted(send)) {
+            rt_assist_doubt(send->call, &send->welcome.message);
+        }
+
         return send->message.status;
     }
 
@@ -463,7 +473,6 @@ rt_send_greet_all(rt_send_t **sends, size_t count)
 {
     size_t                i, welcomes;
     rt_call_t            *first = sends[0]->call;
-    rt_room_t            *room;
     rt_status_t           status;
     rt_message_t         *messages[RT_BATCH_MAX];
     const rt_store_ops_t *ops = rt_call_store(first);
@@ -471,21 +480,15 @@ rt_send_greet_all(rt_send_t **sends, size_t count)
     welcomes = 0;
 
     for (i = 0; i < count; i++) {
-        if (sends[i]->is_greeted) {
-            messages[welcomes++] = &sends[i]->welcome;
+        if (sends[i]->welcome.is_said) {
+            messages[welcomes++] = &sends[i]->welcome.message;
         }
     }
 
     status = welcomes ? ops->messages_add(first->session, messages, welcomes) : RT_OK;
 
     for (i = 0; i < count && status == RT_OK; i++) {
-        room = sends[i]->message.room;
-
-        if (sends[i]->is_welcomed
-            && (!sends[i]->is_greeted || sends[i]->welcome.status < RT_UNAVAILABLE)) {
-            status = ops->room_assist(first->session, room, room->assist.done_seq, 0);
-            status = status == RT_CONFLICT ? RT_OK : status;
-        }
+        status = rt_assist_greeted(sends[i]->call, sends[i]->message.room, &sends[i]->welcome);
     }
 
     /* where each is stored by itself the messages go on without their welcomes */
