@@ -2,6 +2,7 @@
 
 #include "chat/rt_chat_testing.h"
 
+#include <rt/rt_faq.h>
 #include <rt/rt_text.h>
 
 #include "chat/rt_chat.h"
@@ -387,6 +388,47 @@ test_unanswered(void **state)
 }
 
 
+/* Of active ones there are as many as an index takes. */
+static void
+test_limit(void **state)
+{
+    int                 i;
+    char                id[25];
+    rt_store_t         *store = test_core->store;
+    const char         *hidden;
+    rt_faq_row_t        row;
+    rt_store_session_t *session;
+
+    (void) state;
+
+    memset(&row, 0, sizeof(rt_faq_row_t));
+    row.business_id = rt_str("b1");
+    row.question = rt_str("When?");
+    row.answer = rt_str("At nine.");
+    row.is_active = 1;
+    assert_int_equal(store->ops->begin(store, RT_STORE_WRITE, &session), RT_OK);
+
+    for (i = 1; i < RT_FAQ_MAX; i++) {
+        snprintf(id, sizeof(id), "%024x", (unsigned) i);
+        row.id = rt_str_c(id);
+        assert_int_equal(store->ops->assist->faq_add(session, &row), RT_OK);
+    }
+
+    assert_int_equal(store->ops->end(session, 1), RT_OK);
+
+    (void) made(staff(), "{\"question\":\"The last\",\"answer\":\"one\"}");
+    test_expect("faq.create", staff(), RT_CONFLICT, "{\"question\":\"More\",\"answer\":\"A\"}");
+    hidden = made(staff(), "{\"question\":\"Later\",\"answer\":\"A\",\"isActive\":false}");
+    test_expect("faq.update", staff(), RT_CONFLICT,
+        test_text("{\"faqId\":\"%s\",\"isActive\":true}", hidden));
+    test_expect("faq.delete", staff(), RT_OK, "{\"faqId\":\"000000000000000000000007\"}");
+    test_expect("faq.update", staff(), RT_OK,
+        test_text("{\"faqId\":\"%s\",\"isActive\":true}", hidden));
+    test_expect("faq.create", test_person("s2", "b2", "STAFF"), RT_OK,
+        "{\"question\":\"Q\",\"answer\":\"A\"}");
+}
+
+
 int
 main(void)
 {
@@ -398,6 +440,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_list, test_setup, test_teardown),
         cmocka_unit_test_setup_teardown(test_match, test_setup, test_teardown),
         cmocka_unit_test_setup_teardown(test_unanswered, test_setup, test_teardown),
+        cmocka_unit_test_setup_teardown(test_limit, test_setup, test_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -204,6 +204,15 @@ rt_tool_load(const char *path)
 
     free(data);
 
+    if (file != NULL && json_object_get(file, "faqs") == NULL
+        && json_object_get(file, "autoResponses") == NULL)
+    {
+        fprintf(stderr, "%s: \"%s\" has neither \"faqs\" nor \"autoResponses\"\n", rt_tool_name,
+            path);
+        json_decref(file);
+        file = NULL;
+    }
+
     return file;
 }
 

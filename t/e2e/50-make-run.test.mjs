@@ -61,6 +61,9 @@ describe('make run', { skip }, () => {
         assert.equal((await api({ url }, staff).get('/chat/rooms')).status, 200);
         assert.equal(fs.statSync(`${state}/s/jwt-secret`).mode & 0o777, 0o600);
 
+        const faqs = (await api({ url }, staff).get('/chat/faqs')).json.map((faq) => faq._id);
+        assert.ok(faqs.length >= 10, `${faqs.length} questions that a salon is asked`);
+        await ask(api({ url }, token('CUSTOMER')), 'What are your hours?');
         await chatInBrowser(url);
 
         const before = await api({ url }, staff).get('/chat/rooms');
@@ -73,8 +76,25 @@ describe('make run', { skip }, () => {
         const again = await api({ url }, staff).get('/chat/rooms');
         assert.equal(again.status, 200, 'the old token is still good');
         assert.deepEqual(again.json.rooms.map((r) => r._id), before.json.rooms.map((r) => r._id));
+        assert.deepEqual((await api({ url }, staff).get('/chat/faqs')).json.map((faq) => faq._id), faqs,
+            'seeded once');
         await run.interrupt();
     });
+
+    // What the demo's salon knows is answered.
+    async function ask(customer, question)
+    {
+        const room = (await customer.post('/chat/rooms/create', { userName: 'Zoe' })).json;
+        const path = `/chat/rooms/${room._id}/messages`;
+        const sent = await customer.post(path, { content: question });
+        assert.equal(sent.status, 201, sent.text);
+        let heard;
+        await until(`an answer to ${question}`, async () => {
+            heard = (await customer.get(path)).json.messages;
+            return heard.some((m) => m.isFAQ && m.replyToMessageId === sent.json._id);
+        }, 10000 * SLOW);
+        assert.match(heard.find((m) => m.isFAQ).content, /open/i);
+    }
 
     async function chatInBrowser(url)
     {

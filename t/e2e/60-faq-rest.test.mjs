@@ -2,10 +2,13 @@
 // one worker counts on all of them at once.
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
 import { describe, it } from 'node:test';
 
 import { api } from './lib/http.mjs';
-import { SLOW, useServer } from './lib/nginx.mjs';
+import { ROOT, SLOW, useServer } from './lib/nginx.mjs';
 import { customer, owner, person, staff, superAdmin } from './lib/token.mjs';
 
 const LONG = { timeout: 60000 * SLOW };
@@ -260,5 +263,68 @@ describe('automatic responses over REST', () => {
         await expect(400, as(boss).post(RESPONSES, { message: 'Hello' }));
         await expect(400, as(boss).post(RESPONSES, { responseType: 'welcome' }));
         assert.deepEqual((await expect(200, as(boss).get(`${RESPONSES}?isActive=all`))).json, []);
+    });
+
+    it('are so many for a business', LONG, async () => {
+        const rest = as(shop().boss);
+        const one = { responseType: 'away', message: 'One moment.' };
+        for (let i = 0; i < 500; i += 1) {
+            await expect(201, rest.post(RESPONSES, one));
+        }
+        assert.match((await expect(409, rest.post(RESPONSES, one))).json.message, /500/);
+        const hidden = (await expect(201, rest.post(RESPONSES, { ...one, isActive: false }))).json;
+        await expect(409, rest.put(`${RESPONSES}/${hidden._id}`, { isActive: true }));
+    });
+});
+
+describe('realtime-seed', () => {
+    const server = useServer({ workers: 2 });
+    const seed = (business, file) => spawnSync(path.join(ROOT, 'build/realtime-seed'),
+        ['--store', server.store, '--business', business, '--file', file],
+        { encoding: 'utf8', ...server.user });
+
+    function file(name, content)
+    {
+        const at = path.join(server.dir, name);
+        fs.writeFileSync(at, typeof content === 'string' ? content : JSON.stringify(content));
+        return at;
+    }
+
+    it('fills a business while it is served, once', LONG, async () => {
+        const ours = shop();
+        const theirs = shop();
+        const salon = path.join(ROOT, 'nginx-conf/salon.json');
+        const content = JSON.parse(fs.readFileSync(salon, 'utf8'));
+        for (let round = 0; round < 2; round += 1) {
+            const done = seed(ours.business, salon);
+            assert.equal(done.status, 0, done.stderr);
+            const list = (path) => api(server, ours.staff).get(`${path}?isActive=all`);
+            assert.deepEqual((await list(FAQS)).json.map((f) => f.question).sort(),
+                content.faqs.map((f) => f.question).sort());
+            assert.deepEqual((await list(RESPONSES)).json.map((r) => r.name).sort(),
+                content.autoResponses.map((r) => r.name).sort());
+        }
+        const found = await expect(200, api(server, ours.staff).post(`${FAQS}/match`,
+            { message: 'when do you open on saturday' }));
+        assert.equal(found.json.matches[0].matches, true, found.text);
+        assert.deepEqual((await expect(200, api(server, theirs.staff).get(FAQS))).json, []);
+    });
+
+    it('says what is wrong; what stands before it is there', LONG, async () => {
+        const { business, boss } = shop();
+        const good = { question: 'Q?', answer: 'A' };
+        const bad = [['{', /JSON object/], ['[]', /JSON object/], [{ faq: [good] }, /neither/],
+            [{ faqs: 7 }, /"faqs" must be an array/],
+            [{ faqs: [good, { question: 'No answer?' }] }, /answer is required/],
+            [{ autoResponses: [{ responseType: 'shout', message: 'A' }] }, /responseType/]];
+        for (const [content, reason] of bad) {
+            const done = seed(business, file('bad.json', content));
+            assert.equal(done.status, 1, `${JSON.stringify(content)}: ${done.stderr}`);
+            assert.match(done.stderr, reason);
+        }
+        assert.equal(seed(business, path.join(server.dir, 'none.json')).status, 1);
+        assert.equal(seed(business, file('good.json', { faqs: [good] })).status, 0);
+        assert.deepEqual((await expect(200, api(server, boss).get(FAQS))).json.map((f) => f.question),
+            [good.question]);
     });
 });
