@@ -46,6 +46,10 @@ int rt_assist_is_after_hours(const rt_playbook_t *playbook, rt_str_t zone, int64
 int rt_assist_wants_load(const rt_playbook_t *playbook);
 
 
+/* Begins a call of a worker's own on the customers' room that its request names: *out is NULL when
+ * there is no such one (any more). RT_INVALID, or what the store says. */
+rt_status_t rt_assist_room(rt_call_t *call, rt_room_t **out);
+
 /* Fills a message of the assistant to the room, with an id of its own, in the call's arena.
  * client_id: what it is found by when it is said again; or empty. RT_NO_MEMORY. */
 rt_status_t rt_assist_message(rt_call_t *call, rt_room_t *room, const rt_assist_text_t *text,

@@ -1,11 +1,42 @@
-/* Messages of the assistant: made, told, and the welcome. */
+/* What the assistant's operations share: messages made, told and logged, and the room of a call. */
 
 #include <string.h>
 
+#include <rt/rt_json.h>
 #include <rt/rt_text.h>
 
 #include "assistant/rt_assist.h"
 #include "webhook/rt_webhook.h"
+
+
+rt_status_t
+rt_assist_room(rt_call_t *call, rt_room_t **out)
+{
+    rt_status_t status;
+
+    *out = NULL;
+    call->last_seq = 0;
+    call->reply = rt_str("{\"success\":true}");
+
+    status = rt_call_set_room(call, rt_json_get_str(call->request, "roomId"));
+
+    if (status == RT_OK) {
+        status = rt_call_store(call)->rooms_get(call->session, call->arena, &call->room_id, 1, out);
+    }
+
+    if (status != RT_OK || *out == NULL) {
+        return status;
+    }
+
+    if ((*out)->type != RT_ROOM_CUSTOMER_SUPPORT) {
+        *out = NULL;
+        return RT_OK;
+    }
+
+    call->business_id = (*out)->business_id;
+
+    return RT_OK;
+}
 
 
 rt_status_t
@@ -84,105 +115,4 @@ rt_assist_log(rt_call_t *call)
         RT_STR_ARG(call->log_line), call->log_line.len ? "\n" : "", RT_STR_ARG(call->room_id));
 
     return call->log_line.data ? RT_OK : RT_NO_MEMORY;
-}
-
-
-static rt_status_t
-rt_assist_greeting(rt_core_t *core, rt_call_t *call, rt_room_t *room, rt_assist_welcome_t *out)
-{
-    rt_status_t          status;
-    rt_assist_text_t     text;
-    const rt_playbook_t *playbook;
-
-    status = rt_playbook_get(core, call, room->business_id, &playbook);
-    if (status != RT_OK) {
-        return status;
-    }
-
-    text = rt_assist_welcome_text(playbook);
-    status = rt_assist_message(call, room, &text, rt_str("auto:welcome"), &out->message);
-
-    if (status == RT_OK && text.response != NULL) {
-        out->response_id = rt_arena_str(call->arena, text.response->row.id);
-        status = out->response_id.data ? RT_OK : RT_NO_MEMORY;
-    }
-
-    rt_playbook_release(playbook);
-
-    return status;
-}
-
-
-rt_status_t
-rt_assist_greet(rt_core_t *core, rt_call_t *call, rt_room_t *room, rt_assist_welcome_t *out)
-{
-    rt_status_t          status;
-    rt_assist_facts_t    facts;
-    rt_assist_decision_t decision;
-
-    memset(out, 0, sizeof(rt_assist_welcome_t));
-    memset(&facts, 0, sizeof(facts));
-    facts.event = RT_ASSIST_JOINED;
-    facts.now_ms = rt_time_now_ms();
-    rt_assist_decide(&room->assist, &facts, &decision);
-
-    if (decision.count) {
-        status = rt_assist_greeting(core, call, room, out);
-        if (status != RT_OK) {
-            return status;
-        }
-    }
-
-    out->is_due = 1;
-    out->is_said = decision.count != 0;
-    room->assist = decision.next;
-
-    return RT_OK;
-}
-
-
-/* Where calls share no transaction another one may have brought the room's mark forward. */
-static rt_status_t
-rt_assist_welcomed(rt_call_t *call, rt_room_t *room)
-{
-    int                   tries;
-    rt_str_t              id;
-    rt_status_t           status;
-    const rt_store_ops_t *ops = rt_call_store(call);
-
-    id = room->id;
-    status = ops->room_assist(call->session, room, room->assist.done_seq, 0);
-
-    for (tries = 0; status == RT_CONFLICT && tries < 3; tries++) {
-        status = ops->rooms_get(call->session, call->arena, &id, 1, &room);
-
-        if (status != RT_OK || room == NULL || room->assist.welcomed) {
-            return status;
-        }
-
-        room->assist.welcomed = 1;
-        status = ops->room_assist(call->session, room, room->assist.done_seq, 0);
-    }
-
-    return status == RT_CONFLICT ? RT_OK : status;
-}
-
-
-rt_status_t
-rt_assist_greeted(rt_call_t *call, rt_room_t *room, const rt_assist_welcome_t *welcome)
-{
-    rt_status_t status;
-
-    if (!welcome->is_due || (welcome->is_said && welcome->message.status >= RT_UNAVAILABLE)) {
-        return RT_OK;
-    }
-
-    status = rt_assist_welcomed(call, room);
-
-    if (status == RT_OK && welcome->response_id.len && welcome->message.status == RT_OK) {
-        status = rt_call_store(call)->assist->response_count(call->session, room->business_id,
-            welcome->response_id, 1);
-    }
-
-    return status;
 }

@@ -61,6 +61,7 @@ extern const rt_op_entry_t rt_notify_heal_ops[];
 extern const rt_op_entry_t rt_notify_sweep_ops[];
 extern const rt_op_entry_t rt_notify_audit_ops[];
 extern const rt_op_entry_t rt_assist_run_ops[];
+extern const rt_op_entry_t rt_assist_welcome_ops[];
 extern const rt_op_entry_t rt_assist_due_ops[];
 extern const rt_op_entry_t rt_assist_feedback_ops[];
 extern const rt_op_entry_t rt_assist_trigger_ops[];

@@ -23,6 +23,7 @@ static const rt_op_entry_t *const rt_op_tables[] = {
     rt_notify_audit_ops,
     rt_webhook_ops,
     rt_assist_run_ops,
+    rt_assist_welcome_ops,
     rt_assist_due_ops,
     rt_assist_feedback_ops,
     rt_assist_trigger_ops,
