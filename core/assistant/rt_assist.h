@@ -34,7 +34,6 @@ typedef struct {
 
 /* Which response says it, of several the newest (rt_assist_text.c; docs/faq.md tells the order).
  * zone: the default time zone. Pure but for reading tzdata. */
-rt_assist_text_t rt_assist_welcome_text(const rt_playbook_t *playbook);
 rt_assist_text_t rt_assist_offline(const rt_playbook_t *playbook, rt_str_t zone, int64_t now_ms);
 rt_assist_text_t rt_assist_acknowledge(const rt_playbook_t *playbook, rt_str_t zone, int64_t now_ms,
     const rt_assist_load_t *load);
@@ -49,6 +48,10 @@ int rt_assist_wants_load(const rt_playbook_t *playbook);
 /* Begins a call of a worker's own on the customers' room that its request names: *out is NULL when
  * there is no such one (any more). RT_INVALID, or what the store says. */
 rt_status_t rt_assist_room(rt_call_t *call, rt_room_t **out);
+
+/* A business's newest active response of a type, in the call's arena; with an empty id: none. */
+rt_status_t rt_assist_newest(rt_call_t *call, rt_str_t business_id, rt_response_type_t type,
+    rt_response_row_t *out);
 
 /* Fills a message of the assistant to the room, with an id of its own, in the call's arena.
  * client_id: what it is found by when it is said again; or empty. RT_NO_MEMORY. */
@@ -67,8 +70,7 @@ rt_status_t rt_assist_log(rt_call_t *call);
 
 /* The welcome for the room, to be stored as what it says first: message.send puts it in front of a
  * first message. Without memory or store nothing is changed. */
-rt_status_t rt_assist_greet(rt_core_t *core, rt_call_t *call, rt_room_t *room,
-    rt_assist_welcome_t *out);
+rt_status_t rt_assist_greet(rt_call_t *call, rt_room_t *room, rt_assist_welcome_t *out);
 
 /* Remembers that the room was welcomed, and counts what was said; behind messages_add. A welcome
  * whose message failed stays to be said. */

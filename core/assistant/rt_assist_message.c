@@ -40,6 +40,31 @@ rt_assist_room(rt_call_t *call, rt_room_t **out)
 
 
 rt_status_t
+rt_assist_newest(rt_call_t *call, rt_str_t business_id, rt_response_type_t type,
+    rt_response_row_t *out)
+{
+    rt_status_t         status;
+    rt_response_list_t  list;
+    rt_response_query_t query;
+
+    memset(out, 0, sizeof(rt_response_row_t));
+    memset(&query, 0, sizeof(query));
+    query.business_id = business_id;
+    query.type = type;
+    query.is_active = 1;
+    query.limit = 1;
+
+    status = rt_call_store(call)->assist->response_list(call->session, call->arena, &query, &list);
+
+    if (status == RT_OK && list.count) {
+        *out = list.rows[0];
+    }
+
+    return status;
+}
+
+
+rt_status_t
 rt_assist_message(rt_call_t *call, rt_room_t *room, const rt_assist_text_t *text,
     rt_str_t client_id, rt_message_t *out)
 {

@@ -106,16 +106,6 @@ rt_assist_said(const rt_playbook_response_t *response, rt_response_type_t type, 
 
 
 rt_assist_text_t
-rt_assist_welcome_text(const rt_playbook_t *playbook)
-{
-    rt_response_type_t type = RT_RESPONSE_WELCOME;
-
-    return rt_assist_said(rt_assist_find(playbook, rt_assist_is_type, &type), type,
-        rt_str("Welcome! How can we help you today?"));
-}
-
-
-rt_assist_text_t
 rt_assist_offline(const rt_playbook_t *playbook, rt_str_t zone, int64_t now_ms)
 {
     rt_response_type_t            type = RT_RESPONSE_OFFLINE;

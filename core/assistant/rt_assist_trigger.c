@@ -42,36 +42,6 @@ rt_trigger_check(rt_call_t *call, const rt_room_t *room)
 }
 
 
-/* The business's newest active one of the type. */
-static rt_status_t
-rt_trigger_find(rt_call_t *call, const rt_room_t *room, int type, rt_response_row_t *out)
-{
-    rt_status_t         status;
-    rt_response_list_t  list;
-    rt_response_query_t query;
-
-    memset(out, 0, sizeof(rt_response_row_t));
-    memset(&query, 0, sizeof(query));
-    query.business_id = room->business_id;
-    query.type = type;
-    query.is_active = 1;
-    query.limit = 1;
-
-    status = rt_call_store(call)->assist->response_list(call->session, call->arena, &query, &list);
-
-    if (status == RT_OK && list.count == 0) {
-        return rt_call_fail(call, RT_NOT_FOUND, "No active automatic response of type %s",
-            rt_response_type_names[type]);
-    }
-
-    if (status == RT_OK) {
-        *out = list.rows[0];
-    }
-
-    return status;
-}
-
-
 static rt_status_t
 rt_trigger_say(rt_call_t *call, rt_room_t *room, rt_response_row_t *row, rt_message_t *message)
 {
@@ -152,7 +122,12 @@ rt_trigger_run(rt_core_t *core, rt_call_t *call)
     }
 
     if (status == RT_OK) {
-        status = rt_trigger_find(call, room, request.type, &row);
+        status = rt_assist_newest(call, room->business_id, request.type, &row);
+    }
+
+    if (status == RT_OK && row.id.len == 0) {
+        status = rt_call_fail(call, RT_NOT_FOUND, "No active automatic response of type %s",
+            rt_response_type_names[request.type]);
     }
 
     if (status == RT_OK) {

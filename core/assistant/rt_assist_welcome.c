@@ -7,34 +7,32 @@
 #include "assistant/rt_assist.h"
 
 
+/* The response is read by itself: a playbook may have to be made first, which takes time that
+ * message.send has not. */
 static rt_status_t
-rt_assist_greeting(rt_core_t *core, rt_call_t *call, rt_room_t *room, rt_assist_welcome_t *out)
+rt_assist_greeting(rt_call_t *call, rt_room_t *room, rt_assist_welcome_t *out)
 {
-    rt_status_t          status;
-    rt_assist_text_t     text;
-    const rt_playbook_t *playbook;
+    rt_status_t       status;
+    rt_assist_text_t  text;
+    rt_response_row_t row;
 
-    status = rt_playbook_get(core, call, room->business_id, &playbook);
+    status = rt_assist_newest(call, room->business_id, RT_RESPONSE_WELCOME, &row);
     if (status != RT_OK) {
         return status;
     }
 
-    text = rt_assist_welcome_text(playbook);
-    status = rt_assist_message(call, room, &text, rt_str("auto:welcome"), &out->message);
+    memset(&text, 0, sizeof(text));
+    text.type = RT_RESPONSE_WELCOME;
+    text.text = row.id.len ? row.message : rt_str("Welcome! How can we help you today?");
+    text.quick_replies = row.quick_replies;
+    out->response_id = row.id;
 
-    if (status == RT_OK && text.response != NULL) {
-        out->response_id = rt_arena_str(call->arena, text.response->row.id);
-        status = out->response_id.data ? RT_OK : RT_NO_MEMORY;
-    }
-
-    rt_playbook_release(playbook);
-
-    return status;
+    return rt_assist_message(call, room, &text, rt_str("auto:welcome"), &out->message);
 }
 
 
 rt_status_t
-rt_assist_greet(rt_core_t *core, rt_call_t *call, rt_room_t *room, rt_assist_welcome_t *out)
+rt_assist_greet(rt_call_t *call, rt_room_t *room, rt_assist_welcome_t *out)
 {
     rt_status_t          status;
     rt_assist_facts_t    facts;
@@ -47,7 +45,7 @@ rt_assist_greet(rt_core_t *core, rt_call_t *call, rt_room_t *room, rt_assist_wel
     rt_assist_decide(&room->assist, &facts, &decision);
 
     if (decision.count) {
-        status = rt_assist_greeting(core, call, room, out);
+        status = rt_assist_greeting(call, room, out);
         if (status != RT_OK) {
             return status;
         }
@@ -147,13 +145,15 @@ rt_assist_welcome_run(rt_core_t *core, rt_call_t *call)
     rt_status_t         status;
     rt_assist_welcome_t welcome;
 
+    (void) core;
+
     status = rt_assist_room(call, &room);
 
     if (status != RT_OK || room == NULL || room->assist.welcomed) {
         return status;
     }
 
-    status = rt_assist_greet(core, call, room, &welcome);
+    status = rt_assist_greet(call, room, &welcome);
     if (status != RT_OK) {
         return status;
     }

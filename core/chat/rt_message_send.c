@@ -227,7 +227,7 @@ rt_send_assist(rt_send_t *send)
     }
 
     /* no failure of it is the customer's: the next message or join tries again */
-    (void) rt_assist_greet(call->core, call, room, &send->welcome);
+    (void) rt_assist_greet(call, room, &send->welcome);
 
     return RT_OK;
 }
