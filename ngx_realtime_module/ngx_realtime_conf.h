@@ -36,6 +36,9 @@ char *ngx_realtime_conf_stream_init(ngx_conf_t *cf, ngx_realtime_main_conf_t *mc
 /* Fills what http{} left open from the environment and the defaults. */
 char *ngx_realtime_conf_init_main(ngx_conf_t *cf, ngx_realtime_main_conf_t *mcf);
 
+/* The store's absolute name, and directories for it and our sockets. NGX_CONF_ERROR: logged. */
+char *ngx_realtime_conf_store_finish(ngx_conf_t *cf, ngx_realtime_main_conf_t *mcf);
+
 /* Once it is known that some location uses us: store, directories, thread pool. */
 char *ngx_realtime_conf_finish(ngx_conf_t *cf, ngx_realtime_main_conf_t *mcf);
 
