@@ -36,7 +36,7 @@ def redis_program():
 def install_peers():
     """The npm packages of bench/peers, once."""
     if not (PEERS / "node_modules").exists():
-        subprocess.run(["npm", "ci", "--silent"], cwd=PEERS, check=True,
+        subprocess.run(["npm", "ci", "--loglevel=error"], cwd=PEERS, check=True,
                        stdout=subprocess.DEVNULL)
 
 
