@@ -21,6 +21,7 @@
 #define RT_FAQ_VARIANTS       6    /* terms that one word of a message may stand for */
 #define RT_FAQ_PAIRS          8192 /* numbers that pairs of words are hashed to */
 #define RT_FAQ_GROUPS         256
+#define RT_FAQ_DIMENSIONS     48 /* of vectors */
 #define RT_FAQ_NO_TERM        UINT32_MAX
 
 typedef struct sb_stemmer rt_faq_stemmer_t;
@@ -175,7 +176,8 @@ struct rt_faq_index_s {
     size_t           phrases;
     uint32_t        *phrase_term; /* terms of each phrase, each once */
     size_t           phrase_terms;
-    uint32_t        *posting;                      /* phrases of each term, in order */
+    int8_t          *vector;  /* of each phrase: RT_FAQ_DIMENSIONS; of keywords it is nothing */
+    uint32_t        *posting; /* phrases of each term, in order */
     uint32_t         pair_first[RT_FAQ_PAIRS + 1]; /* of each number, in pair */
     rt_faq_pair_t   *pair;
     float            pair_weight[RT_FAQ_PAIRS];

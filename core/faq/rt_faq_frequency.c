@@ -4,6 +4,7 @@
  * some milliseconds) and never changes or goes, so that it needs no lock. */
 
 #include "faq/rt_faq_frequency.h"
+#include "faq/rt_faq_vector.h"
 
 #include <libstemmer.h>
 #include <pthread.h>
@@ -24,7 +25,8 @@ typedef struct {
     uint8_t     len;
     uint8_t     line; /* of the frequency table; 255: not in it */
     uint8_t     small;
-    int16_t     group; /* -1: none */
+    int16_t     group;  /* -1: none */
+    uint16_t    vector; /* RT_FAQ_VECTORS or more: none */
 } rt_faq_stem_entry_t;
 
 
@@ -59,6 +61,7 @@ static void
 rt_faq_english_make(void)
 {
     size_t               i, len;
+    uint16_t             vector;
     const char          *pos, *word;
     struct sb_stemmer   *stemmer;
     rt_faq_stem_entry_t *entry;
@@ -70,12 +73,15 @@ rt_faq_english_make(void)
         return;
     }
 
+    vector = 0;
+
     for (i = 0; i < RT_FAQ_FREQUENCY_CLASSES; i++) {
         pos = rt__faq_frequency_table[i];
 
         while ((word = rt_faq_english_next(&pos, &len)) != NULL) {
             entry = rt_faq_english_slot(word, len);
-            *entry = (rt_faq_stem_entry_t){word, (uint8_t) len, (uint8_t) i, 0, -1};
+            *entry = (rt_faq_stem_entry_t){word, (uint8_t) len, (uint8_t) i, 0, -1, vector};
+            vector += vector < RT_FAQ_VECTORS;
         }
     }
 
@@ -207,7 +213,7 @@ rt_faq_english_add(struct sb_stemmer *stemmer, const char *word, size_t len)
         }
 
         memcpy(copy, stem, len);
-        *entry = (rt_faq_stem_entry_t){copy, (uint8_t) len, UINT8_MAX, 0, -1};
+        *entry = (rt_faq_stem_entry_t){copy, (uint8_t) len, UINT8_MAX, 0, -1, RT_FAQ_VECTORS};
     }
 
     return entry;
@@ -298,4 +304,15 @@ rt__faq_group(const rt_faq_word_t *stem)
     entry = rt_faq_english_find(stem);
 
     return entry == NULL ? -1 : entry->group;
+}
+
+
+int
+rt__faq_vector_number(const rt_faq_word_t *stem)
+{
+    const rt_faq_stem_entry_t *entry;
+
+    entry = rt_faq_english_find(stem);
+
+    return entry == NULL || entry->vector >= RT_FAQ_VECTORS ? -1 : entry->vector;
 }

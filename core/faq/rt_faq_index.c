@@ -1,7 +1,7 @@
 /* Makes the index: FAQs are read once, in order, then weights and lists are made from what was
  * read. Everything is in arrays by number; nothing changes afterwards. */
 
-#include "faq/rt_faq.h"
+#include "faq/rt_faq_vector.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -34,6 +34,7 @@ static rt_status_t rt_faq_build_phrase(rt_faq_build_t *build, rt_str_t text, rt_
 static int         rt_faq_build_term(rt_faq_build_t *build, rt_faq_phrase_t *phrase, size_t i);
 static int         rt_faq_build_pair_list(rt_faq_build_t *build, uint32_t faq);
 static void        rt_faq_build_weights(rt_faq_index_t *index);
+static rt_status_t rt_faq_build_vectors(rt_faq_index_t *index);
 static rt_status_t rt_faq_build_postings(rt_faq_index_t *index);
 static rt_status_t rt_faq_build_pairs(rt_faq_build_t *build);
 
@@ -94,6 +95,7 @@ rt_faq_index_destroy(rt_faq_index_t *index)
     free(index->faq);
     free(index->phrase);
     free(index->phrase_term);
+    free(index->vector);
     free(index->posting);
     free(index->pair);
     free(index);
@@ -147,7 +149,11 @@ rt_faq_build(rt_faq_build_t *build, const rt_faq_t *faqs, size_t n)
 
     rt_faq_build_weights(index);
 
-    status = rt_faq_build_postings(index);
+    status = rt_faq_build_vectors(index);
+
+    if (status == RT_OK) {
+        status = rt_faq_build_postings(index);
+    }
 
     if (status == RT_OK) {
         status = rt_faq_build_pairs(build);
@@ -383,6 +389,41 @@ rt_faq_build_weights(rt_faq_index_t *index)
             phrase->weight += index->terms.term[index->phrase_term[phrase->terms + j]].weight;
         }
     }
+}
+
+
+static rt_status_t
+rt_faq_build_vectors(rt_faq_index_t *index)
+{
+    float            sum[RT_FAQ_DIMENSIONS];
+    size_t           i, j;
+    rt_faq_term_t   *term;
+    rt_faq_phrase_t *phrase;
+
+    index->vector = calloc(index->phrases + 1, RT_FAQ_DIMENSIONS);
+    if (index->vector == NULL) {
+        return RT_NO_MEMORY;
+    }
+
+    for (i = 0; i < index->phrases; i++) {
+        phrase = &index->phrase[i];
+
+        if (phrase->kind == RT_FAQ_KEYWORD || index->faq[phrase->faq].language != RT_FAQ_ENGLISH) {
+            continue;
+        }
+
+        memset(sum, 0, sizeof(sum));
+
+        for (j = 0; j < phrase->terms_n; j++) {
+            term = &index->terms.term[index->phrase_term[phrase->terms + j]];
+            rt__faq_vector_add(sum, &term->stem, term->weight);
+        }
+
+        rt__faq_vector_unit(sum);
+        rt__faq_vector_pack(sum, &index->vector[i * RT_FAQ_DIMENSIONS]);
+    }
+
+    return RT_OK;
 }
 
 

@@ -5,6 +5,7 @@
  * it, since only common words are in many phrases. */
 
 #include "faq/rt_faq_scratch.h"
+#include "faq/rt_faq_vector.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -241,7 +242,7 @@ rt_faq_walk_exact(const rt_faq_index_t *index, size_t language, rt_faq_scratch_t
 static void
 rt_faq_make_features(const rt_faq_index_t *index, rt_faq_scratch_t *scratch, size_t faq)
 {
-    double                 dice, best[3], inside, keyword;
+    double                 dice, best[3], inside, keyword, like, likeness;
     size_t                 i, n;
     uint32_t               number;
     rt_faq_fit_t          *fit;
@@ -252,7 +253,7 @@ rt_faq_make_features(const rt_faq_index_t *index, rt_faq_scratch_t *scratch, siz
     fit = &scratch->fit[faq];
     entry = &index->faq[faq];
     query = &scratch->query[entry->language];
-    best[0] = best[1] = best[2] = inside = keyword = 0;
+    best[0] = best[1] = best[2] = inside = keyword = likeness = 0;
 
     for (i = 0; i < entry->phrases; i++) {
         number = entry->phrase + (uint32_t) i;
@@ -265,6 +266,9 @@ rt_faq_make_features(const rt_faq_index_t *index, rt_faq_scratch_t *scratch, siz
             continue;
         }
 
+        like = rt__faq_vector_likeness(query->vector,
+            &index->vector[(size_t) number * RT_FAQ_DIMENSIONS]);
+        likeness = like > likeness ? like : likeness;
         dice = scratch->overlap[number] / (query->weight + phrase->weight + 1e-9);
 
         if (dice > best[0]) {
@@ -287,7 +291,7 @@ rt_faq_make_features(const rt_faq_index_t *index, rt_faq_scratch_t *scratch, siz
     }
 
     n = entry->texts < 3 ? entry->texts : 3;
-    fit->features[0] = best[0];
+    fit->features[0] = likeness * likeness;
     fit->features[1] = (best[0] + best[1] + best[2]) / (double) n;
     fit->features[2] = fit->covered / (query->weight + 1e-9);
     fit->features[3] = fmin(1.0, keyword / (query->weight + 1e-9));

@@ -108,6 +108,9 @@ rt_test_answers(void **state)
         {"gift cards", RT_TEST_GIFT},
         {"do you have gift vouchers?", RT_TEST_GIFT},
         {"can i pay with my card", RT_TEST_PAY},
+        /* other words for the same */
+        {"can i postpone my appointment", RT_TEST_CANCEL},
+        {"i would like to arrange an appointment", RT_TEST_BOOK},
     };
 
     (void) state;

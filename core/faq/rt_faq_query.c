@@ -2,6 +2,7 @@
  * errors), terms for the same thing; and how much the word tells. */
 
 #include "faq/rt_faq_scratch.h"
+#include "faq/rt_faq_vector.h"
 
 #include <string.h>
 
@@ -14,7 +15,9 @@
 static void   rt_faq_query_add(rt_faq_query_t *out, size_t word, uint32_t term, float credit);
 static double rt_faq_query_word(const rt_faq_index_t *index, size_t language,
     const rt_faq_words_t *words, size_t i, rt_faq_query_t *out, int *typos);
-static int    rt_faq_query_repeats(const rt_faq_words_t *words, size_t i);
+static const rt_faq_word_t *rt_faq_query_stem(const rt_faq_index_t *index,
+    const rt_faq_words_t *words, size_t i, const rt_faq_query_t *query);
+static int                  rt_faq_query_repeats(const rt_faq_words_t *words, size_t i);
 
 
 void
@@ -22,12 +25,14 @@ rt__faq_query(const rt_faq_index_t *index, size_t language, const rt_faq_words_t
     rt_faq_query_t *out)
 {
     int    typos;
+    float  sum[RT_FAQ_DIMENSIONS];
     double weight;
     size_t i;
 
     typos = 0;
     out->n = words->n;
     out->weight = 0;
+    memset(sum, 0, sizeof(sum));
 
     for (i = 0; i < words->n; i++) {
         out->variants[i] = 0;
@@ -41,7 +46,25 @@ rt__faq_query(const rt_faq_index_t *index, size_t language, const rt_faq_words_t
 
         out->word_weight[i] = (float) weight;
         out->weight += weight;
+
+        if (language == RT_FAQ_ENGLISH) {
+            rt__faq_vector_add(sum, rt_faq_query_stem(index, words, i, out), weight);
+        }
     }
+
+    rt__faq_vector_unit(sum);
+    rt__faq_vector_pack(sum, out->vector);
+}
+
+
+/* What word i was meant to be. */
+static const rt_faq_word_t *
+rt_faq_query_stem(const rt_faq_index_t *index, const rt_faq_words_t *words, size_t i,
+    const rt_faq_query_t *query)
+{
+    return query->variants[i] > 0 && query->credit[i][0] == RT_FAQ_CREDIT_TYPO
+        ? &index->terms.term[query->variant[i][0]].stem
+        : &words->stem[i];
 }
 
 

@@ -19,10 +19,10 @@
 #define RT_FAQ_NOT_EXACT 99.9
 #define RT_FAQ_STEPS     10.0 /* per percent */
 
-static const double rt_faq_weights[RT_FAQ_FEATURES] = {0.79, 4.43, 2.65, 1.00, 3.05, 2.09, 5.13,
-    0.25};
-static const double rt_faq_none_weights[RT_FAQ_NONE_FEATURES] = {5.72, 2.40};
-static const double rt_faq_none_bias = 0.8;
+static const double rt_faq_weights[RT_FAQ_FEATURES] = {2.70, 3.51, 2.09, 1.23, 2.64, 1.91, 4.82,
+    0.28};
+static const double rt_faq_none_weights[RT_FAQ_NONE_FEATURES] = {4.55, 2.40};
+static const double rt_faq_none_bias = 1.64;
 
 
 static double rt_faq_none_odds(const rt_faq_scratch_t *scratch);

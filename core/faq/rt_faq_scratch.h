@@ -27,6 +27,7 @@ typedef struct {
     uint32_t variant[RT_FAQ_WORDS_MAX][RT_FAQ_VARIANTS];
     float    credit[RT_FAQ_WORDS_MAX][RT_FAQ_VARIANTS];
     uint8_t  variants[RT_FAQ_WORDS_MAX];
+    int8_t   vector[RT_FAQ_DIMENSIONS]; /* of English only */
 } rt_faq_query_t;
 
 struct rt_faq_scratch_s {
