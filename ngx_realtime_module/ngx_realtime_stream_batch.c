@@ -17,6 +17,7 @@ static json_t   *ngx_realtime_stream_entry_request(ngx_realtime_stream_t *stream
       ngx_realtime_stream_entry_t *entry, size_t bytes);
 static void      ngx_realtime_stream_entry_done(rt_call_t *call, void *data);
 static void      ngx_realtime_stream_batch_end(ngx_realtime_stream_t *stream);
+static void      ngx_realtime_stream_batch_judge(ngx_realtime_stream_t *stream);
 static void      ngx_realtime_stream_batch_settle(ngx_realtime_stream_t *stream);
 static ngx_int_t ngx_realtime_stream_keep(ngx_realtime_stream_t *stream, ngx_uint_t i);
 static void      ngx_realtime_stream_refuse(ngx_realtime_stream_entry_t *entry, const char *reason);
@@ -215,20 +216,7 @@ ngx_realtime_stream_entry_done(rt_call_t *call, void *data)
 
     case RT_ERROR:
         entry->state = NGX_REALTIME_STREAM_AGAIN;
-
-        /* the first that fails so is tried some times, and does not hold the others up for ever */
-
-        if (stream->stuck_len != entry->id_len
-            || ngx_memcmp(stream->stuck, entry->id, entry->id_len) != 0) {
-            stream->stuck_len = entry->id_len;
-            ngx_memcpy(stream->stuck, entry->id, entry->id_len);
-            stream->stuck_times = 0;
-        }
-
-        if (++stream->stuck_times >= NGX_REALTIME_STREAM_TRIES_MAX) {
-            ngx_realtime_stream_refuse(entry, "it can't be stored");
-        }
-
+        entry->faulty = 1;
         break;
 
     default:
@@ -250,6 +238,48 @@ ngx_realtime_stream_refuse(ngx_realtime_stream_entry_t *entry, const char *reaso
 }
 
 
+/* Those that failed by a fault of ours are tried some times each, and do not hold the others up for
+ * ever. */
+static void
+ngx_realtime_stream_batch_judge(ngx_realtime_stream_t *stream)
+{
+    ngx_uint_t                   i, j, count;
+    ngx_realtime_stream_stuck_t  stuck[RT_BATCH_MAX];
+    ngx_realtime_stream_entry_t *entry;
+
+    count = 0;
+
+    for (i = 0; i < stream->batch->count; i++) {
+        entry = &stream->batch->entries[i];
+
+        if (!entry->faulty) {
+            continue;
+        }
+
+        for (j = 0; j < stream->stuck_count; j++) {
+            if (stream->stuck[j].id_len == entry->id_len
+                && ngx_memcmp(stream->stuck[j].id, entry->id, entry->id_len) == 0)
+            {
+                break;
+            }
+        }
+
+        stuck[count].times = j < stream->stuck_count ? stream->stuck[j].times + 1 : 1;
+        stuck[count].id_len = entry->id_len;
+        ngx_memcpy(stuck[count].id, entry->id, entry->id_len);
+
+        if (stuck[count].times >= NGX_REALTIME_STREAM_TRIES_MAX) {
+            ngx_realtime_stream_refuse(entry, "it can't be stored");
+        }
+
+        count++;
+    }
+
+    ngx_memcpy(stream->stuck, stuck, count * sizeof(ngx_realtime_stream_stuck_t));
+    stream->stuck_count = count;
+}
+
+
 /* All calls are back. */
 static void
 ngx_realtime_stream_batch_end(ngx_realtime_stream_t *stream)
@@ -261,6 +291,8 @@ ngx_realtime_stream_batch_end(ngx_realtime_stream_t *stream)
 
     first = NULL;
     refused = 0;
+
+    ngx_realtime_stream_batch_judge(stream);
 
     for (i = 0; i < batch->count; i++) {
         entry = &batch->entries[i];

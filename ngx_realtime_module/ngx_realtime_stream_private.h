@@ -51,7 +51,15 @@ typedef struct {
     redisReply                 *fields; /* its own; NULL: the entry was removed */
     ngx_realtime_stream_state_e state;
     char                        reason[RT_ERROR_TEXT_MAX];
+    unsigned                    faulty:1; /* failed by a fault of ours */
 } ngx_realtime_stream_entry_t;
+
+/* An entry that failed by a fault of ours, and how often. */
+typedef struct {
+    u_char     id[NGX_REALTIME_STREAM_ID];
+    size_t     id_len;
+    ngx_uint_t times;
+} ngx_realtime_stream_stuck_t;
 
 /* What one read has brought. */
 typedef struct {
@@ -76,9 +84,8 @@ typedef struct {
     ngx_msec_t                   pause;
     size_t                       last_len; /* 0: nothing was read since the connection is up */
     u_char                       last[NGX_REALTIME_STREAM_ID];
-    size_t                       stuck_len;
-    u_char                       stuck[NGX_REALTIME_STREAM_ID]; /* failed by a fault of ours */
-    ngx_uint_t                   stuck_times;
+    ngx_realtime_stream_stuck_t  stuck[RT_BATCH_MAX]; /* of the last batch: the next begins there */
+    ngx_uint_t                   stuck_count;
     uint8_t    expected[NGX_REALTIME_STREAM_EXPECTED]; /* ngx_realtime_stream_about_e; a ring */
     uint16_t   expected_entry[NGX_REALTIME_STREAM_EXPECTED];
     ngx_uint_t expected_first;

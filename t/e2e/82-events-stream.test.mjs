@@ -7,6 +7,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 
+import { MongoClient } from 'mongodb';
+
 import { Chat, connect } from './lib/chat.mjs';
 import { useCluster } from './lib/cluster.mjs';
 import { EVENTS } from './lib/events.mjs';
@@ -483,5 +485,33 @@ describe('events by a stream while the store is away',
                 await judge(at.server, b, boards, 310);
                 await at.acknowledged();
                 assert.equal(await at.client.exists(DEAD), 0);
+            });
+
+        it('several that the store never takes are kept apart, and hold nothing up',
+            { timeout: 120000 * SLOW }, async () => {
+                const b = business();
+                const sam = await connect(at.server, staff({ business: b }));
+                const one = (payload) => at.client.xadd(STREAM, '*', 'event', 'booking.created',
+                    'businessId', b, 'payload', JSON.stringify(payload));
+                await one({ clientName: 'C' });
+                await sam.next('notification:new');
+                const mongo = await new MongoClient(mongod.uri, { directConnection: true }).connect();
+                at.server.onClose(() => mongo.close());
+                await mongo.db('stream').command({ collMod: 'notifications',
+                    validator: { 'data.poison': { $exists: false } } });
+                for (const [i, poison] of [0, 1, 1, 0, 1].entries()) {
+                    await one({ clientName: `C${i}`, ...(poison && { poison }) });
+                }
+                await until('they are kept apart', async () =>
+                    await at.client.xlen(DEAD) === 3, 60000 * SLOW);
+                assert.deepEqual((await entries(at.client, DEAD)).map((e) => e.reason),
+                    Array(3).fill("it can't be stored"));
+                await one({ clientName: 'C5' });
+                for (const [i, name] of ['C0', 'C3', 'C5'].entries()) {
+                    const n = await sam.next('notification:new');
+                    assert.equal(n.data.clientName, name);
+                    assert.equal(n.seq, i + 2);
+                }
+                await at.acknowledged();
             });
     });
