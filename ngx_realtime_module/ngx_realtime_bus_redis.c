@@ -479,12 +479,18 @@ ngx_realtime_remote_commands_up(void *data)
     remote->connects++;
     ngx_realtime_remote_beat(remote, 1);
 
+    ngx_realtime_remote_tell_missed(remote);
+    ngx_realtime_remote_resend_all(remote);
+}
+
+
+void
+ngx_realtime_remote_tell_missed(ngx_realtime_remote_t *remote)
+{
     if (remote->missed
         && ngx_realtime_remote_send_all(remote, NGX_REALTIME_REMOTE_GAP, 0, 0) == NGX_OK) {
         remote->missed = 0;
     }
-
-    ngx_realtime_remote_resend_all(remote);
 }
 
 

@@ -217,6 +217,9 @@ ngx_int_t ngx_realtime_remote_send_worker(ngx_realtime_remote_t *remote,
 ngx_int_t ngx_realtime_remote_send_all(ngx_realtime_remote_t *remote,
     ngx_realtime_remote_type_e type, ngx_uint_t flags, uint64_t id);
 
+/* Tells the others that something was not published, as soon as Redis takes it. */
+void ngx_realtime_remote_tell_missed(ngx_realtime_remote_t *remote);
+
 
 /* ngx_realtime_bus_redis_channel.c */
 

@@ -184,6 +184,8 @@ ngx_realtime_remote_beat_handler(ngx_event_t *ev)
         ngx_realtime_remote_beat(remote, 0);
     }
 
+    ngx_realtime_remote_tell_missed(remote); /* the connection may be up, and Redis have refused */
+
     late = ngx_current_msec - remote->beaten;
     remote->beaten = ngx_current_msec;
 
