@@ -20,7 +20,7 @@ require('reflect-metadata');
 const { Injectable, Module } = require('@nestjs/common');
 const { NestFactory } = require('@nestjs/core');
 const { EventEmitter2, EventEmitterModule } = require('@nestjs/event-emitter');
-const { EVENTS: NAMES, RealtimeEvents } = require('./index.js');
+const { EVENTS: NAMES, Publisher, RealtimeEvents, Refused, StreamSender } = require('./index.js');
 const { RealtimeEventsModule } = require('./nest.js');
 
 const LONG = { timeout: 60000 * SLOW };
@@ -195,4 +195,96 @@ describe('a NestJS service and a dashboard', () => {
         await again.stop();
         fs.rmSync(dir, { recursive: true });
     });
+});
+
+describe('the bridge alone', () => {
+    const event = (i) => ['booking.created', { businessId: 'b', eventId: `e${i}` }];
+
+    it('a refused event is told once, also when the server goes away behind it', LONG, async () => {
+        const errors = [];
+        const sent = [];
+        let away = true;
+        const publisher = new Publisher({ retryMinMs: 1, onError: (e, of) => errors.push(of?.id),
+            sender: { close: async () => {}, send: async (events) => {
+                if (events.some(({ id }) => id === 'e0')) {
+                    throw new Refused('e0');
+                }
+                if (away) {
+                    away = false;
+                    throw new Error('away');
+                }
+                sent.push(...events.map(({ id }) => id));
+            } } });
+        [0, 1, 2].forEach((i) => publisher.publish(...event(i)));
+        await publisher.drained();
+        assert.deepEqual(errors, ['e0', undefined]);
+        assert.deepEqual(sent, ['e1', 'e2']);
+    });
+
+    it('an onError that throws stops nothing', LONG, async (t) => {
+        t.mock.method(console, 'error', () => {});
+        const sent = [];
+        const publisher = new Publisher({ retryMinMs: 1, onError: () => { throw new Error('of theirs'); },
+            sender: { close: async () => {}, send: async ([{ id }]) => {
+                if (id === 'e0') {
+                    throw new Refused(id);
+                }
+                sent.push(id);
+            } } });
+        assert.equal(publisher.publish('booking.created', {}), false);
+        publisher.publish(...event(0));
+        await publisher.drained();
+        publisher.publish(...event(1));
+        await publisher.drained();
+        assert.deepEqual(sent, ['e1']);
+    });
+
+    it('is closed without a last pause', LONG, async () => {
+        const errors = [];
+        let end;
+        const publisher = new Publisher({ retryMinMs: 600000, onError: (e) => errors.push(e.message),
+            sender: { send: () => new Promise((_, reject) => { end = reject; }),
+                close: async () => end(new Error('closed')) } });
+        publisher.publish(...event(0));
+        assert.equal(await publisher.close(10), 1);
+        await publisher.running;
+        assert.deepEqual(errors, []);
+    });
+
+    for (const [name, make] of Object.entries({
+        'a URL': (port) => `redis://127.0.0.1:${port}`,
+        ioredis: (port) => new (require('ioredis').default)({ port, maxRetriesPerRequest: null })
+            .on('error', () => {}),
+        'node-redis': (port) => {
+            const client = require('redis').createClient({ url: `redis://127.0.0.1:${port}` })
+                .on('error', () => {});
+            client.connect().catch(() => {});
+            return client;
+        },
+    })) {
+        it(`while Redis is away nothing piles up: ${name}`, LONG, async () => {
+            const redis = await new Redis().start();
+            await redis.kill();
+            const client = make(redis.port);
+            const errors = [];
+            let tries = 0;
+            const sender = new StreamSender({ redis: client, timeoutMs: 20 });
+            const publisher = new Publisher({ retryMinMs: 1, retryMaxMs: 20, onError: (e) =>
+                errors.push(e.message), sender: { close: () => sender.close(), send: (events) => {
+                tries += 1;
+                return sender.send(events);
+            } } });
+            publisher.publish(...event(0));
+            await until('it was tried', () => tries > 10);
+            publisher.publish(...event(1));
+            await until('it was tried again', () => tries > 20);
+            await redis.start();
+            await publisher.drained();
+            assert.deepEqual(errors, ['Redis does not answer']);
+            assert.equal(redis.cli('XLEN', 'realtime:events').trim(), '2');
+            assert.equal(await publisher.close(), 0);
+            await client.disconnect?.();
+            await redis.stop();
+        });
+    }
 });

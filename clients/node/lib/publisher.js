@@ -20,7 +20,13 @@ class Publisher
     {
         this.sender = sender;
         this.limits = { maxQueue, batch, retryMinMs, retryMaxMs };
-        this.onError = onError;
+        this.onError = (error, event) => {
+            try {
+                onError(error, event);
+            } catch (e) {
+                console.error(e);       // the queue goes on
+            }
+        };
         this.queue = [];
         this.idle = [];
         this.closed = false;
@@ -69,10 +75,12 @@ class Publisher
             const batch = this.queue.slice(0, this.limits.batch);
             try {
                 await this.send(batch);
-                this.queue.splice(0, batch.length);
                 pause = this.limits.retryMinMs;
                 told = false;
             } catch (e) {
+                if (this.stopped) {
+                    break;
+                }
                 if (!told) {
                     told = true;
                     this.onError(e);
@@ -85,7 +93,7 @@ class Publisher
         this.idle.splice(0).forEach((resolve) => resolve());
     }
 
-    // One that is refused must not take the others along: then each goes alone.
+    // The first of the queue. One that is refused must not take the others along: then each goes alone.
     async send(batch)
     {
         try {
@@ -94,14 +102,15 @@ class Publisher
             if (!(e instanceof Refused)) {
                 throw e;
             }
-            if (batch.length === 1) {
-                this.onError(e, batch[0]);
+            if (batch.length > 1) {
+                for (const one of batch) {
+                    await this.send([one]);
+                }
                 return;
             }
-            for (const one of batch) {
-                await this.send([one]);
-            }
+            this.onError(e, batch[0]);
         }
+        this.queue.splice(0, batch.length);
     }
 
     sleep(ms)

@@ -24,8 +24,20 @@ class StreamSender
             timer = setTimeout(() => reject(new Error('Redis does not answer')), this.timeoutMs);
         });
         try {
+            let left = events;
+            if (this.out) {
+                // clients keep what they can't write now: it must not be written again meanwhile
+                const { ids, answers } = this.out;
+                await Promise.race([late, answers]);
+                left = events.filter(({ id }) => !ids.has(id));
+            }
             // written one behind the other, so they stay in their order
-            await Promise.race([late, Promise.all(events.map((e) => command(this.entry(e))))]);
+            const answers = Promise.all(left.map((e) => command(this.entry(e))));
+            const out = { ids: new Set(left.map(({ id }) => id)), answers };
+            this.out = out;
+            answers.catch(() => { this.out = this.out === out ? null : this.out; });
+            await Promise.race([late, answers]);
+            this.out = null;
         } finally {
             clearTimeout(timer);
         }
@@ -40,7 +52,7 @@ class StreamSender
 
     async connect()
     {
-        this.command ??= typeof this.given === 'string' ? await this.open(this.given)
+        this.command ??= typeof this.given === 'string' ? this.open(this.given)
             : StreamSender.of(this.given);
         return this.command;
     }
@@ -53,7 +65,7 @@ class StreamSender
             : (words) => client.sendCommand(words);
     }
 
-    async open(url)
+    open(url)
     {
         const Ioredis = StreamSender.find('ioredis');
         if (Ioredis) {
@@ -67,7 +79,7 @@ class StreamSender
         }
         this.own = redis.createClient({ url });
         this.own.on('error', () => {});
-        await this.own.connect();
+        this.own.connect().catch(() => {});     // while it tries, commands wait
         return StreamSender.of(this.own);
     }
 
@@ -85,8 +97,13 @@ class StreamSender
 
     async close()
     {
-        this.own?.disconnect();
+        const { own } = this;
         this.own = null;
+        try {
+            await own?.disconnect();
+        } catch {
+            // it was not connected
+        }
     }
 }
 
