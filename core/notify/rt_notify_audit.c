@@ -60,8 +60,9 @@ rt_audit_read(rt_core_t *core, rt_call_t *call, rt_str_t text, rt_notification_t
                                                         : RT_DECLINED;
 
     if (status == RT_OK) {
-        key = rt_arena_printf(call->arena, "audit\n%.*s",
-            RT_STR_ARG(rt_audit_text(call, json_object_get(document, "_id"))));
+        key = rt_audit_text(call, json_object_get(document, "_id"));
+        /* of other types there may be nothing of it in JSON: then all of the document tells */
+        key = rt_arena_printf(call->arena, "audit\n%.*s", RT_STR_ARG(key.len ? key : text));
         event = rt_audit_event(call, document);
         status = key.data && event ? rt_notify_read(call, event, key, item) : RT_NO_MEMORY;
         json_decref(event);

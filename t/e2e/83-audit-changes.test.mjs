@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 
-import { MongoClient, ObjectId } from 'mongodb';
+import { MongoClient, ObjectId, UUID } from 'mongodb';
 
 import { Mongod, mongodProgram } from '../lib/mongod.mjs';
 import { Chat, connect } from './lib/chat.mjs';
@@ -81,6 +81,17 @@ describe('documents in auditlogs by other services', { skip }, () => {
         assert.match(at.server.logText(), /nobody can be told of a document: .*businessId/);
         assert.match(at.server.logText(), /nobody can be told of a document: it is too large/);
         assert.equal(sam.all('notification:new').length, 2);
+    });
+
+    it('whatever type their _id has', LONG, async () => {
+        const b = business();
+        const sam = await connect(at.server, staff({ business: b }));
+        await at.watching();
+        const ids = [new UUID(), new UUID(), 7, 1.5, 2.5, `text-${b}`, { a: b }, { b }];
+        await at.logs.insertMany(ids.map((_id, i) => ({ _id, businessId: b, action: `A${i}` })));
+        for (const i of ids.keys()) {
+            assert.equal((await sam.next('audit:log', undefined, 10000 * SLOW)).action, `A${i}`);
+        }
     });
 
     it('what we write ourselves is not told again', LONG, async () => {
