@@ -15,6 +15,7 @@ static void      ngx_realtime_redis_pong(ngx_realtime_redis_t *redis);
 static uint64_t  ngx_realtime_redis_now_us(void);
 static void      ngx_realtime_redis_write_handler(ngx_event_t *ev);
 static void      ngx_realtime_redis_take_replies(ngx_realtime_redis_t *redis);
+static void      ngx_realtime_redis_cut(redisReply *reply);
 static void      ngx_realtime_redis_reply(ngx_realtime_redis_t *redis, redisReply *reply);
 static void      ngx_realtime_redis_greeting(ngx_realtime_redis_t *redis, redisReply *reply);
 static void      ngx_realtime_redis_watch_handler(ngx_event_t *ev);
@@ -427,7 +428,6 @@ ngx_realtime_redis_greeting(ngx_realtime_redis_t *redis, redisReply *reply)
     u_char text[256];
 
     if (reply->type == REDIS_REPLY_ERROR) {
-        /* what it says never holds the password */
         *ngx_snprintf(text, sizeof(text) - 1, "refused: %*s", ngx_min(reply->len, 200),
             reply->str) = '\0';
         ngx_realtime_redis_fail(redis, (char *) text);
@@ -521,6 +521,8 @@ ngx_realtime_redis_take_replies(ngx_realtime_redis_t *redis)
             return;
         }
 
+        ngx_realtime_redis_cut(reply);
+
         if (redis->state == NGX_REALTIME_REDIS_GREETING) {
             ngx_realtime_redis_greeting(redis, reply);
         } else {
@@ -530,6 +532,26 @@ ngx_realtime_redis_take_replies(ngx_realtime_redis_t *redis)
         freeReplyObject(reply);
 
     } while (redis->connection == c);
+}
+
+
+/* A command that Redis does not know is repeated in the error, with the password or somebody's
+ * message. */
+static void
+ngx_realtime_redis_cut(redisReply *reply)
+{
+    char *args;
+
+    if (reply->type != REDIS_REPLY_ERROR) {
+        return;
+    }
+
+    args = strstr(reply->str, ", with args");
+
+    if (args != NULL) {
+        *args = '\0';
+        reply->len = args - reply->str;
+    }
 }
 
 

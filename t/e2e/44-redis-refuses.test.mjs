@@ -1,12 +1,14 @@
-// A Redis that is there and refuses: what it did not take is told later.
+// A Redis that is there and refuses: what it did not take is told later, and not all that it says is
+// logged.
 
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { after, before, describe, it } from 'node:test';
 
 import { connect } from './lib/chat.mjs';
 import { useCluster } from './lib/cluster.mjs';
 import { createRoom } from './lib/http.mjs';
-import { SLOW, until } from './lib/nginx.mjs';
+import { Server, SLOW, until } from './lib/nginx.mjs';
+import { Redis } from './lib/redis.mjs';
 import { customer, staff } from './lib/token.mjs';
 
 const LONG = { timeout: 60000 * SLOW };
@@ -44,5 +46,26 @@ describe('a Redis that is busy for a moment', () => {
         const heard = await b.next('chat:new-message', (m) => m.content === 'meanwhile');
         assert.equal(heard.seq, sent.seq);
         assert.equal(b.all('chat:new-message').filter((m) => m.seq === sent.seq).length, 1);
+    });
+});
+
+describe('a Redis that has no AUTH', () => {
+    const at = {};
+    before(async () => {
+        at.redis = await new Redis(['--rename-command', 'AUTH', '""']).start();
+        at.server = await new Server({ workers: 1, allowLog: REFUSES, redis: null,
+            http: `realtime_redis 127.0.0.1:${at.redis.port} user=rt password=geheim;` }).start();
+    }, { timeout: 60000 });
+    after(async () => {
+        try {
+            await at.server?.stop();
+        } finally {
+            await at.redis?.stop();
+        }
+    }, { timeout: 60000 });
+
+    it('repeats the password, which the log does not', LONG, async () => {
+        await until('it refuses', () => /refused: ERR unknown command/.test(at.server.logText()));
+        assert.doesNotMatch(at.server.logText(), /geheim/);
     });
 });
