@@ -194,6 +194,8 @@ rt_mongo_free(rt_mongo_store_t *store)
     pthread_mutex_destroy(&store->lock);
     mongoc_uri_destroy(store->uri);
     bson_destroy(&store->concern);
+    free(store->audit_stored);
+    free(store->audit_next);
     free(store);
 }
 

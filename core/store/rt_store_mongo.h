@@ -51,6 +51,8 @@ struct rt_mongo_store_s {
     int                   ended;
     int                   orphaned; /* nobody waits for the owner: it frees the store */
     char                  reason[RT_ERROR_TEXT_MAX]; /* of the last heartbeat that failed */
+    char                 *audit_stored;              /* the resume token that was stored, */
+    char                 *audit_next; /* and how far this process has read on; NULL, or malloc */
 
     /* changed under the lock, read without */
     atomic_int state;   /* rt_mongo_state_t */

@@ -3,10 +3,13 @@
  * It is looked at now and then, not kept open: sessions end, and with them their client. Each look
  * goes on from the resume token that the last one has left in realtimestate, where also stands who
  * looks: a lease, judged by the hosts' clocks. If these differ much two may look at the same time,
- * and both find the same; what is stored twice is known by its key.
+ * and both find the same; what is stored twice is known by its key. Without news a token is stored
+ * only now and then: whoever looks knows a newer one, or each look would read the oplog since.
  *
  * Resume tokens that come without an event need MongoDB 4.2. */
 
+#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <rt/rt_text.h>
@@ -225,6 +228,45 @@ rt_mongo_changes_read(rt_mongo_t *db, rt_arena_t *arena, mongoc_change_stream_t 
 }
 
 
+/* Where to go on: behind the last look of this process, unless somebody has stored another token
+ * since. */
+static rt_str_t
+rt_mongo_changes_from(rt_mongo_store_t *store, rt_arena_t *arena, rt_str_t stored)
+{
+    rt_str_t token;
+
+    token = stored;
+    pthread_mutex_lock(&store->lock);
+
+    if (store->audit_next != NULL && rt_str_eq(rt_str_c(store->audit_stored), stored)) {
+        token = rt_arena_str(arena, rt_str_c(store->audit_next));
+    }
+
+    pthread_mutex_unlock(&store->lock);
+
+    return token.data ? token : stored;
+}
+
+
+/* Without memory the next look reads some of it again. */
+static void
+rt_mongo_changes_keep(rt_mongo_store_t *store, rt_str_t stored, rt_str_t next)
+{
+    pthread_mutex_lock(&store->lock);
+
+    free(store->audit_stored);
+    free(store->audit_next);
+    store->audit_next = NULL;
+    store->audit_stored = stored.len && next.len ? strndup(stored.data, stored.len) : NULL;
+
+    if (store->audit_stored != NULL) {
+        store->audit_next = strndup(next.data, next.len);
+    }
+
+    pthread_mutex_unlock(&store->lock);
+}
+
+
 rt_status_t
 rt_mongo_audit_changes(rt_store_session_t *session, rt_arena_t *arena, rt_str_t owner,
     int64_t lease_ms, size_t limit, rt_audit_changes_t *out)
@@ -244,7 +286,7 @@ rt_mongo_audit_changes(rt_store_session_t *session, rt_arena_t *arena, rt_str_t 
     }
 
     logs = mongoc_client_get_collection(db->client, db->store->database, "auditlogs");
-    stream = rt_mongo_changes_open(logs, state.token);
+    stream = rt_mongo_changes_open(logs, rt_mongo_changes_from(db->store, arena, state.token));
 
     if (stream != NULL) {
         status = rt_mongo_changes_read(db, arena, stream, limit, out);
@@ -257,6 +299,10 @@ rt_mongo_audit_changes(rt_store_session_t *session, rt_arena_t *arena, rt_str_t 
 
     out->is_news = out->lost || out->count || state.token.len == 0
         || rt_time_now_ms() - state.token_at_ms > RT_MONGO_TOKEN_MS;
+
+    if (status == RT_OK) {
+        rt_mongo_changes_keep(db->store, state.token, out->is_news ? rt_str_null : out->token);
+    }
 
     return status;
 }
