@@ -365,6 +365,25 @@ db.commit()`], { encoding: 'utf8' });
     });
 });
 
+describe('the last webhook', () => {
+    const server = useServer({ workers: 1, http: 'realtime_webhooks on private=allow;' });
+
+    it('takes what waits along, so that it is forgotten some day', { ...LONG,
+        skip: server.options.store || process.env.MONGODB_TEST_URI ? 'rows are seen by SQL' : false },
+    async () => {
+        const anna = owner({ business: 'last' });
+        const receiver = await new Receiver((req, res) => { res.statusCode = 500; res.end(); }).listen();
+        const { _id } = await subscribe(server, anna, receiver.url);
+        await createRoom(server, customer({ business: 'last' }));
+        await until('it is tried', () => receiver.got.length, WAIT);
+        assert.equal((await api(server, anna).del(`/webhooks/${_id}`)).status, 200);
+        await until('nothing waits', () => spawnSync('python3', ['-c', `import sqlite3
+db = sqlite3.connect('${server.data}/rt.db', timeout=20)
+print(*db.execute('SELECT count(*), sum(status = 0) FROM webhookdeliveries').fetchone())`],
+        { encoding: 'utf8' }).stdout.trim() === '1 0', WAIT);
+    });
+});
+
 describe('webhooks over TLS', () => {
     const server = useServer({ workers: 1, tls: true });
 
