@@ -402,6 +402,25 @@ rt_mongo_notes_gather(rt_mongo_notes_t *notes)
 }
 
 
+/* One of a reply's writeErrors. */
+static void
+rt_mongo_notes_error(const bson_t *fault, bson_error_t *error)
+{
+    bson_iter_t iter;
+
+    memset(error, 0, sizeof(bson_error_t));
+    error->domain = MONGOC_ERROR_SERVER;
+
+    if (bson_iter_init_find(&iter, fault, "code")) {
+        error->code = (uint32_t) bson_iter_as_int64(&iter);
+    }
+
+    if (bson_iter_init_find(&iter, fault, "errmsg") && BSON_ITER_HOLDS_UTF8(&iter)) {
+        bson_strncpy(error->message, bson_iter_utf8(&iter, NULL), sizeof(error->message));
+    }
+}
+
+
 /* What the index that refused says of the note; the others behind it wait on. */
 static rt_status_t
 rt_mongo_notes_refused(rt_mongo_notes_t *notes, rt_mongo_note_t *note, const bson_t *fault)
@@ -409,12 +428,7 @@ rt_mongo_notes_refused(rt_mongo_notes_t *notes, rt_mongo_note_t *note, const bso
     bson_iter_t  iter, key;
     bson_error_t error;
 
-    memset(&error, 0, sizeof(error));
-    error.domain = MONGOC_ERROR_SERVER;
-
-    if (bson_iter_init_find(&iter, fault, "code")) {
-        error.code = (uint32_t) bson_iter_as_int64(&iter);
-    }
+    rt_mongo_notes_error(fault, &error);
 
     if (rt_mongo_is_duplicate(&error) && bson_iter_init_find(&iter, fault, "keyPattern")) {
 
@@ -432,10 +446,6 @@ rt_mongo_notes_refused(rt_mongo_notes_t *notes, rt_mongo_note_t *note, const bso
         if (bson_iter_recurse(&iter, &key) && bson_iter_find(&key, "seq")) {
             return rt_mongo_stream_newest(notes->db, note->stream);
         }
-    }
-
-    if (bson_iter_init_find(&iter, fault, "errmsg") && BSON_ITER_HOLDS_UTF8(&iter)) {
-        bson_strncpy(error.message, bson_iter_utf8(&iter, NULL), sizeof(error.message));
     }
 
     (void) rt_mongo_failed(notes->db, &error);
@@ -630,6 +640,36 @@ rt_mongo_notes_count(rt_mongo_notes_t *notes)
 }
 
 
+/* The server would not have some of the audit logs: their notifications stand, and the log tells. */
+static void
+rt_mongo_notes_unaudited(rt_mongo_notes_t *notes, const bson_t *reply)
+{
+    bson_t         fault;
+    uint32_t       len;
+    bson_iter_t    iter, each;
+    bson_error_t   error;
+    const uint8_t *data;
+
+    if (!bson_iter_init_find(&iter, reply, "writeErrors") || !bson_iter_recurse(&iter, &each)) {
+        return;
+    }
+
+    while (bson_iter_next(&each) && BSON_ITER_HOLDS_DOCUMENT(&each)) {
+        bson_iter_document(&each, &len, &data);
+
+        if (!bson_init_static(&fault, data, len)) {
+            return;
+        }
+
+        rt_mongo_notes_error(&fault, &error);
+
+        if (!rt_mongo_is_duplicate(&error)) {
+            (void) rt_mongo_failed(notes->db, &error);
+        }
+    }
+}
+
+
 /* Audit logs of what is stored; those that are there already stay as they are. */
 static rt_status_t
 rt_mongo_notes_audit(rt_mongo_notes_t *notes)
@@ -668,6 +708,7 @@ rt_mongo_notes_audit(rt_mongo_notes_t *notes)
 
     if (status == RT_OK && n) {
         status = rt_mongo_notes_command(notes, &command, &reply);
+        rt_mongo_notes_unaudited(notes, &reply);
         bson_destroy(&reply);
     }
 

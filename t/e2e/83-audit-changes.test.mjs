@@ -126,6 +126,26 @@ describe('documents in auditlogs by other services', { skip }, () => {
     });
 });
 
+describe('auditlogs that the server would not have', { skip }, () => {
+    const at = useMongo({ allowLog: [/mongodb: Document failed validation/] });
+
+    it('are told all the same, and the log tells', LONG, async () => {
+        const b = business();
+        const sam = await connect(at.server, staff({ business: b }));
+        await at.watching();
+        const service = person('SERVICE', { business: null });
+        const raise = (auditLog) => api(at.server, service).post('/events',
+            { event: 'audit.created', businessId: b, auditLog });
+        assert.equal((await raise({ action: 'GOOD', who: 'x' })).status, 201);
+        await at.db.command({ collMod: 'auditlogs', validator: { who: { $exists: true } } });
+        assert.equal((await raise({ action: 'BAD' })).status, 201);
+        await sam.next('audit:log', (l) => l.action === 'BAD');
+        assert.equal(await at.logs.countDocuments({ businessId: b }), 1);
+        await until('the log tells', () =>
+            /mongodb: Document failed validation \(121\)/.test(at.server.logText()), 5000);
+    });
+});
+
 describe('auditlogs and an oplog that is cut', { skip }, () => {
     const at = useMongo({ oplog: 1 });
 
