@@ -640,7 +640,7 @@ rt_mongo_notes_count(rt_mongo_notes_t *notes)
 }
 
 
-/* The server would not have some of the audit logs: their notifications stand, and the log tells. */
+/* The server would not have some audit logs: their notifications stand, and the log tells. */
 static void
 rt_mongo_notes_unaudited(rt_mongo_notes_t *notes, const bson_t *reply)
 {

@@ -1,7 +1,8 @@
 /* The thread that sends: claims what is due, a few at a time, and keeps some POSTs going.
  *
  * Where no business has a webhook it asks the store for them every two seconds, and seldom for what
- * others have left. A receiver that hangs holds at most a few of the places, so that the others go on. */
+ * others have left. A receiver that hangs holds at most a few of the places, so that the others go
+ * on. */
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,7 @@
 #define RT_WEBHOOK_SENDS_EACH  4  /* of one webhook, where others wait too */
 #define RT_WEBHOOK_CLAIM       4
 #define RT_WEBHOOK_TICK_MS     1000
-#define RT_WEBHOOK_IDLE_MS     10000 /* between two looks at what is due where there is no webhook */
+#define RT_WEBHOOK_IDLE_MS     10000 /* the same where there is no webhook */
 #define RT_WEBHOOK_REFRESH_MS  2000
 #define RT_WEBHOOK_WEIGH_MS    10000
 #define RT_WEBHOOK_COMMIT_US   30000 /* what was just queued is committed by then, mostly */
