@@ -19,6 +19,7 @@
 #define NGX_REALTIME_MISSED_BATCH 128 /* clients of one call; each has up to two channels */
 #define NGX_REALTIME_MISSED_CALLS 4   /* that are out: each may hold 500 notifications */
 #define NGX_REALTIME_MISSED_MAX   500
+#define NGX_REALTIME_MISSED_COST  128 /* bytes of an event besides its data */
 
 struct ngx_realtime_missed_s {
     ngx_queue_t             link;                    /* while it waits */
@@ -49,6 +50,8 @@ static ngx_int_t  ngx_realtime_missed_add(ngx_realtime_missed_call_t *out,
      ngx_realtime_missed_t *item, json_t *streams);
 static void       ngx_realtime_missed_done(rt_call_t *call, void *data);
 static void       ngx_realtime_missed_settle(ngx_realtime_missed_call_t *out, rt_call_t *call);
+static size_t     ngx_realtime_missed_bytes(const ngx_realtime_missed_t *item,
+        const ngx_realtime_member_t                                     *m);
 static void ngx_realtime_missed_gap(ngx_realtime_session_t *s, ngx_uint_t which, int64_t last);
 
 static ngx_queue_t ngx_realtime_missed_waiting;
@@ -400,9 +403,38 @@ ngx_realtime_missed_settle(ngx_realtime_missed_call_t *out, rt_call_t *call)
 }
 
 
+/* What would be told of the channel. */
+static size_t
+ngx_realtime_missed_bytes(const ngx_realtime_missed_t *item, const ngx_realtime_member_t *m)
+{
+    size_t     bytes;
+    rt_emit_t *emit;
+
+    bytes = 0;
+
+    for (emit = item->emits; emit != NULL; emit = emit->next) {
+        if (!rt_str_eq(emit->channel, ngx_realtime_str(m->channel->node.str))) {
+            continue;
+        }
+
+        bytes += emit->data.len + NGX_REALTIME_MISSED_COST;
+
+        if (emit->also_event.len) {
+            bytes += (emit->also_data.len ? emit->also_data.len : emit->data.len)
+                + NGX_REALTIME_MISSED_COST;
+        }
+    }
+
+    return bytes;
+}
+
+
+/* All of it waits for the client in one turn: what its send buffer has no room for would end the
+ * connection, and the next one, which asks for the same again, too. */
 void
 ngx_realtime_missed_tell(ngx_realtime_session_t *s)
 {
+    size_t                 bytes, left;
     int64_t                last;
     rt_emit_t             *emit;
     ngx_uint_t             which;
@@ -411,15 +443,20 @@ ngx_realtime_missed_tell(ngx_realtime_session_t *s)
 
     item = s->missed;
     s->missed = NULL;
+    left = s->conf->send_buffer / 4 * 3; /* something new may come beside it */
 
     for (m = s->members; m != NULL; m = m->next) {
         which = ngx_realtime_missed_which(m);
         last = item ? item->last[which] : -1;
 
-        if (item != NULL && s->seen[which] && item->lost[which]) {
+        bytes = item != NULL && s->seen[which] ? ngx_realtime_missed_bytes(item, m) : 0;
+
+        if (item != NULL && s->seen[which] && (item->lost[which] || bytes > left)) {
             ngx_realtime_missed_gap(s, which, last);
 
         } else if (item != NULL && s->seen[which]) {
+            left -= bytes;
+
             for (emit = item->emits; emit != NULL; emit = emit->next) {
                 if (rt_str_eq(emit->channel, ngx_realtime_str(m->channel->node.str))) {
                     ngx_realtime_hub_tell_member(m, emit);

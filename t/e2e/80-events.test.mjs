@@ -337,6 +337,24 @@ describe('missed while away, 2 workers', () => {
         assert.equal(other.all('notification:gap').length, 0);
     });
 
+    it('of more than the client can take at once, too', LONG, async () => {
+        const b = business();
+        const sam = staff({ business: b });
+        for (let i = 0; i < 10; i += 1) {
+            await bookings(b, 10, { big: 'x'.repeat(10000) });
+        }
+        for (const options of [{}, POLLING, DEFAULT]) {
+            const chat = await away(sam, 0, options);
+            assert.deepEqual(await chat.next('notification:gap'),
+                { stream: 'business', lastNotificationSeq: 0, lastSeq: 100 });
+            const other = await away(sam, 70, options);
+            await until('30 are here', () => other.all('notification:new').length === 30);
+            assert.equal(chat.all('$disconnect').length, 0);
+            chat.close();
+            other.close();
+        }
+    });
+
     it('staff name both of their streams, customers their own', LONG, async () => {
         const b = business();
         const sam = staff({ business: b });
