@@ -3,6 +3,8 @@
 import http from 'node:http';
 import https from 'node:https';
 
+import { sleep, SLOW } from './nginx.mjs';
+
 // { status, headers, text, json } of one request on a connection of its own
 export function request(url, { method = 'GET', headers = {}, body, chunked = false, agent = false,
     timeoutMs = 60000 } = {})
@@ -62,11 +64,20 @@ export function api(server, who)
     return { get: call('GET'), post: call('POST'), put: call('PUT'), del: call('DELETE') };
 }
 
-// A customer's own room, made over REST; fails loudly.
+// A customer's own room, made over REST; fails loudly. A store that is not ready yet is asked again,
+// as 503 says.
 export async function createRoom(server, who, more = {})
 {
-    const r = await api(server, who).post('/chat/rooms/create',
-        { userName: who.name, ...(who.business ? {} : { businessId: 'biz-a' }), ...more });
+    const end = Date.now() + 10000 * SLOW;
+    let r;
+    for (;;) {
+        r = await api(server, who).post('/chat/rooms/create',
+            { userName: who.name, ...(who.business ? {} : { businessId: 'biz-a' }), ...more });
+        if (r.status !== 503 || Date.now() > end) {
+            break;
+        }
+        await sleep(200);
+    }
     if (r.status !== 201 && r.status !== 200) {
         throw new Error(`rooms/create answered ${r.status} ${r.text}`);
     }
