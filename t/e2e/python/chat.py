@@ -7,7 +7,9 @@ says how it went.
 import os
 import queue
 import sys
+import threading
 
+import engineio
 import socketio
 
 URL = sys.argv[1]
@@ -18,10 +20,34 @@ def step(text):
     print('ok', text, flush=True)
 
 
+class InOrder(engineio.Client):
+    """python-engineio starts a thread for each packet, and these overtake each other on a busy
+    machine; with one thread for all, what is heard has the order that came over the wire."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.arrived = queue.Queue()
+        threading.Thread(target=self.hear, daemon=True).start()
+
+    def hear(self):
+        while True:
+            super()._trigger_event('message', self.arrived.get())
+
+    def _trigger_event(self, event, *args, **options):
+        if event != 'message':
+            return super()._trigger_event(event, *args, **options)
+        self.arrived.put(*args)
+
+
+class Client(socketio.Client):
+    def _engineio_client_class(self):
+        return InOrder
+
+
 class Person:
     def __init__(self, token):
         self.events = queue.Queue()
-        self.client = socketio.Client(reconnection=False)
+        self.client = Client(reconnection=False)
         for name in ('connected', 'chat:new-message', 'chat:user-typing', 'chat:messages-read',
                      'chat:user-joined', 'chat:user-left', 'error'):
             self.client.on(name, self.keep(name), namespace='/realtime')
