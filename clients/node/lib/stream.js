@@ -33,7 +33,8 @@ class StreamSender
             }
             // written one behind the other, so they stay in their order
             const answers = Promise.all(left.map((e) => command(this.entry(e))));
-            const out = { ids: new Set(left.map(({ id }) => id)), answers };
+            // also those that an earlier try wrote: this one may be too late, too
+            const out = { ids: new Set(events.map(({ id }) => id)), answers };
             this.out = out;
             answers.catch(() => { this.out = this.out === out ? null : this.out; });
             await Promise.race([late, answers]);
