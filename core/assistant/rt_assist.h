@@ -8,7 +8,8 @@
 #include "chat/rt_chat.h"
 
 
-#define RT_ASSIST_NAME "Assistant"
+#define RT_ASSIST_NAME    "Assistant"
+#define RT_ASSIST_REPLIES 3 /* to one message */
 
 /* What is said: a business's own response, or the text that stands for one that it has not. */
 typedef struct {
@@ -61,12 +62,12 @@ rt_status_t rt_assist_message(rt_call_t *call, rt_room_t *room, const rt_assist_
 /* Emits a stored message and queues it for webhooks. */
 rt_status_t rt_assist_tell(rt_call_t *call, rt_room_t *room, const rt_message_t *message);
 
-/* Notes, for the room's healing, that the message may be stored though it could not be told. Also
- * of one that was stored, when what came behind it failed. */
-void rt_assist_doubt(rt_call_t *call, const rt_message_t *message);
-
 /* Adds the line of a message that was sent to the call's log lines. RT_NO_MEMORY. */
 rt_status_t rt_assist_log(rt_call_t *call);
+
+/* Stores messages of one room, at most RT_ASSIST_REPLIES, and adds their lines to the log; their
+ * status is RT_CONFLICT where a call that did not come to its end has stored them before. */
+rt_status_t rt_assist_store(rt_call_t *call, rt_message_t *messages, size_t count);
 
 /* The welcome for the room, to be stored as what it says first: message.send puts it in front of a
  * first message. Without memory or store nothing is changed. */

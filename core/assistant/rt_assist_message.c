@@ -120,19 +120,6 @@ rt_assist_tell(rt_call_t *call, rt_room_t *room, const rt_message_t *message)
 }
 
 
-void
-rt_assist_doubt(rt_call_t *call, const rt_message_t *message)
-{
-    int64_t after;
-
-    after = message->status < RT_UNAVAILABLE ? message->seq - 1 : message->doubt_after;
-
-    if (after >= 0 && (call->doubt_after < 0 || after < call->doubt_after)) {
-        call->doubt_after = after;
-    }
-}
-
-
 rt_status_t
 rt_assist_log(rt_call_t *call)
 {
@@ -140,4 +127,31 @@ rt_assist_log(rt_call_t *call)
         RT_STR_ARG(call->log_line), call->log_line.len ? "\n" : "", RT_STR_ARG(call->room_id));
 
     return call->log_line.data ? RT_OK : RT_NO_MEMORY;
+}
+
+
+rt_status_t
+rt_assist_store(rt_call_t *call, rt_message_t *messages, size_t count)
+{
+    size_t        i;
+    rt_status_t   status;
+    rt_message_t *list[RT_ASSIST_REPLIES];
+
+    for (i = 0; i < count; i++) {
+        list[i] = &messages[i];
+    }
+
+    status = count ? rt_call_store(call)->messages_add(call->session, list, count) : RT_OK;
+
+    for (i = 0; i < count && status == RT_OK; i++) {
+        if (messages[i].status >= RT_UNAVAILABLE) {
+            rt_call_doubt(call, &messages[i]);
+            status = messages[i].status;
+
+        } else if (messages[i].status == RT_OK) {
+            status = rt_assist_log(call);
+        }
+    }
+
+    return status;
 }

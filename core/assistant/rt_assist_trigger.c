@@ -45,14 +45,10 @@ rt_trigger_check(rt_call_t *call, const rt_room_t *room)
 static rt_status_t
 rt_trigger_say(rt_call_t *call, rt_room_t *room, rt_response_row_t *row, rt_message_t *message)
 {
-    rt_status_t            status;
-    rt_message_t          *list[1] = {message};
-    rt_assist_text_t       text;
-    rt_playbook_response_t response;
+    rt_status_t      status;
+    rt_assist_text_t text;
 
-    memset(&response, 0, sizeof(response));
-    response.row = *row;
-    text.response = &response;
+    memset(&text, 0, sizeof(text));
     text.type = row->type;
     text.text = row->message;
     text.quick_replies = row->quick_replies;
@@ -60,12 +56,7 @@ rt_trigger_say(rt_call_t *call, rt_room_t *room, rt_response_row_t *row, rt_mess
     status = rt_assist_message(call, room, &text, rt_str_null, message);
 
     if (status == RT_OK) {
-        status = rt_call_store(call)->messages_add(call->session, list, 1);
-    }
-
-    if (status == RT_OK && message->status >= RT_UNAVAILABLE) {
-        rt_assist_doubt(call, message);
-        status = message->status;
+        status = rt_assist_store(call, message, 1);
     }
 
     if (status == RT_OK) {
@@ -133,12 +124,6 @@ rt_trigger_run(rt_core_t *core, rt_call_t *call)
     if (status == RT_OK) {
         status = rt_trigger_say(call, room, &row, &message);
     }
-
-    if (status != RT_OK) {
-        return status;
-    }
-
-    status = rt_assist_log(call);
 
     return status == RT_OK ? rt_trigger_reply(call, &row, &message) : status;
 }

@@ -12,7 +12,6 @@
 #define RT_ASSIST_PLACE_STATE   1
 #define RT_ASSIST_PLACE_ANSWER  2
 #define RT_ASSIST_PLACE_HELPFUL 3
-#define RT_ASSIST_REPLIES       3
 
 /* A customer's message, and what is said to it. */
 typedef struct {
@@ -152,6 +151,7 @@ rt_assist_say_answer(rt_assist_work_t *work, rt_assist_turn_t *turn)
     message->response_type = rt_str_null;
     message->faq_id = rt_arena_str(call->arena, turn->faq->id);
     message->confidence = rt_arena_printf(call->arena, "%.1f", turn->fit.score_percent);
+
     return message->faq_id.data && message->confidence.data ? RT_OK : RT_NO_MEMORY;
 }
 
@@ -218,54 +218,25 @@ rt_assist_compose(rt_assist_work_t *work, rt_assist_turn_t *turn)
 }
 
 
-static rt_status_t
-rt_assist_store_some(rt_assist_work_t *work, rt_message_t *replies, size_t count)
-{
-    size_t        i;
-    rt_call_t    *call = work->call;
-    rt_status_t   status;
-    rt_message_t *list[RT_ASSIST_REPLIES];
-
-    for (i = 0; i < count; i++) {
-        list[i] = &replies[i];
-    }
-
-    status = count ? rt_call_store(call)->messages_add(call->session, list, count) : RT_OK;
-
-    for (i = 0; i < count && status == RT_OK; i++) {
-        if (replies[i].status >= RT_UNAVAILABLE) {
-            rt_assist_doubt(call, &replies[i]);
-            status = replies[i].status;
-
-        } else if (replies[i].status == RT_OK) {
-            /* a conflict is what was stored by a run that did not come to its end */
-            status = rt_assist_log(call);
-        }
-    }
-
-    return status;
-}
-
-
 /* "Was this helpful?" behind the answer: it names the message that the answer is stored as, which
  * may be one of a run that did not come to its end. */
 static rt_status_t
-rt_assist_store(rt_assist_work_t *work, rt_assist_turn_t *turn)
+rt_assist_store_turn(rt_assist_work_t *work, rt_assist_turn_t *turn)
 {
     rt_status_t   status;
     rt_message_t *answer, *helpful;
 
     if (!turn->is_answered) {
-        return rt_assist_store_some(work, turn->replies, turn->count);
+        return rt_assist_store(work->call, turn->replies, turn->count);
     }
 
     helpful = &turn->replies[turn->count - 1];
     answer = helpful - 1;
-    status = rt_assist_store_some(work, turn->replies, turn->count - 1);
+    status = rt_assist_store(work->call, turn->replies, turn->count - 1);
 
     if (status == RT_OK) {
         helpful->reply_to_id = answer->id;
-        status = rt_assist_store_some(work, helpful, 1);
+        status = rt_assist_store(work->call, helpful, 1);
     }
 
     if (status == RT_OK) {
@@ -408,7 +379,7 @@ rt_assist_turn_run(rt_assist_work_t *work, rt_assist_turn_t *turn)
     }
 
     if (status == RT_OK) {
-        status = rt_assist_store(work, turn);
+        status = rt_assist_store_turn(work, turn);
     }
 
     if (status == RT_OK) {

@@ -111,14 +111,9 @@ static rt_status_t
 rt_assist_welcome_say(rt_call_t *call, rt_room_t *room, rt_assist_welcome_t *welcome)
 {
     rt_status_t   status;
-    rt_message_t *message = &welcome->message, *list[1] = {message};
+    rt_message_t *message = &welcome->message;
 
-    status = rt_call_store(call)->messages_add(call->session, list, 1);
-
-    if (status == RT_OK && message->status >= RT_UNAVAILABLE) {
-        rt_assist_doubt(call, message);
-        status = message->status;
-    }
+    status = rt_assist_store(call, message, 1);
 
     if (status == RT_OK) {
         status = rt_assist_greeted(call, room, welcome);
@@ -132,9 +127,7 @@ rt_assist_welcome_say(rt_call_t *call, rt_room_t *room, rt_assist_welcome_t *wel
         return status;
     }
 
-    status = rt_assist_log(call);
-
-    return status == RT_OK ? rt_emit_room_updated(call, room) : status;
+    return rt_emit_room_updated(call, room);
 }
 
 

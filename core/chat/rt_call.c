@@ -83,6 +83,19 @@ rt_call_store_failed(rt_call_t *call, rt_status_t status)
 }
 
 
+void
+rt_call_doubt(rt_call_t *call, const rt_message_t *message)
+{
+    int64_t after;
+
+    after = message->status < RT_UNAVAILABLE ? message->seq - 1 : message->doubt_after;
+
+    if (after >= 0 && (call->doubt_after < 0 || after < call->doubt_after)) {
+        call->doubt_after = after;
+    }
+}
+
+
 const rt_store_ops_t *
 rt_call_store(const rt_call_t *call)
 {

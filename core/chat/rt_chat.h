@@ -76,6 +76,10 @@ extern const rt_op_entry_t rt_response_ops[];
 /* What a store's failure is to the caller: status, with a text where it has none yet. */
 rt_status_t rt_call_store_failed(rt_call_t *call, rt_status_t status);
 
+/* Notes, for the room's healing, that the message may be stored though it is not told. Also of one
+ * that was stored, when what came behind it failed. */
+void rt_call_doubt(rt_call_t *call, const rt_message_t *message);
+
 /* The store's operations for the call's session. */
 const rt_store_ops_t *rt_call_store(const rt_call_t *call);
 

@@ -454,10 +454,10 @@ static rt_status_t
 rt_send_stored(rt_send_t *send)
 {
     if (send->message.status >= RT_UNAVAILABLE) {
-        rt_assist_doubt(send->call, &send->message);
+        rt_call_doubt(send->call, &send->message);
 
         if (rt_send_is_greeted(send)) {
-            rt_assist_doubt(send->call, &send->welcome.message);
+            rt_call_doubt(send->call, &send->welcome.message);
         }
 
         return send->message.status;
@@ -492,11 +492,7 @@ rt_send_greet_all(rt_send_t **sends, size_t count)
     }
 
     /* where each is stored by itself the messages go on without their welcomes */
-    if (!ops->atomic) {
-        return RT_OK;
-    }
-
-    return status;
+    return ops->atomic ? status : RT_OK;
 }
 
 
