@@ -304,12 +304,24 @@ test_answered(void **state)
 }
 
 
+/* One look: what it emits, and whether another one is to follow. */
+static void
+looks(int staff_online, const char *emits, rt_assist_after_t after)
+{
+    rt_call_t *call;
+
+    call = look(staff_online, 0);
+    emits_are(call, emits);
+    assert_int_equal(call->assist, after);
+    rt_call_destroy(call);
+}
+
+
 /* More lines of others than one call looks at, and the customer's behind them. */
 static void
 test_moves_on(void **state)
 {
-    int        i;
-    rt_call_t *call;
+    int i;
 
     (void) state;
 
@@ -322,14 +334,8 @@ test_moves_on(void **state)
     }
 
     say("Hello?");
-    call = look(0, 0);
-    emits_are(call, "");
-    assert_int_equal(call->assist, RT_ASSIST_AFTER_MESSAGE);
-    rt_call_destroy(call);
-    call = look(0, 0);
-    emits_are(call, "AU");
-    assert_int_equal(call->assist, RT_ASSIST_NOT);
-    rt_call_destroy(call);
+    looks(0, "", RT_ASSIST_AFTER_MESSAGE);
+    looks(0, "AU", RT_ASSIST_NOT);
 }
 
 
@@ -337,8 +343,7 @@ test_moves_on(void **state)
 static void
 test_flood(void **state)
 {
-    int        i;
-    rt_call_t *call;
+    int i;
 
     (void) state;
 
@@ -348,14 +353,8 @@ test_flood(void **state)
         say("What are your hours?");
     }
 
-    call = look(1, 0);
-    emits_are(call, "FAFAFAFAFAFAFAFAU");
-    assert_int_equal(call->assist, RT_ASSIST_AFTER_MESSAGE);
-    rt_call_destroy(call);
-    call = look(1, 0);
-    emits_are(call, "FAFAFAFAU");
-    assert_int_equal(call->assist, RT_ASSIST_NOT);
-    rt_call_destroy(call);
+    looks(1, "FAFAFAFAFAFAFAFAU", RT_ASSIST_AFTER_MESSAGE);
+    looks(1, "FAFAFAFAU", RT_ASSIST_NOT);
 }
 
 

@@ -419,7 +419,6 @@ rt_faq_build_vectors(rt_faq_index_t *index)
             rt__faq_vector_add(sum, &term->stem, term->weight);
         }
 
-        rt__faq_vector_unit(sum);
         rt__faq_vector_pack(sum, &index->vector[i * RT_FAQ_DIMENSIONS]);
     }
 

@@ -242,7 +242,7 @@ rt_faq_walk_exact(const rt_faq_index_t *index, size_t language, rt_faq_scratch_t
 static void
 rt_faq_make_features(const rt_faq_index_t *index, rt_faq_scratch_t *scratch, size_t faq)
 {
-    double                 dice, best[3], inside, keyword, like, likeness;
+    double                 dice, best[3], inside, keyword, likeness;
     size_t                 i, n;
     uint32_t               number;
     rt_faq_fit_t          *fit;
@@ -266,9 +266,9 @@ rt_faq_make_features(const rt_faq_index_t *index, rt_faq_scratch_t *scratch, siz
             continue;
         }
 
-        like = rt__faq_vector_likeness(query->vector,
-            &index->vector[(size_t) number * RT_FAQ_DIMENSIONS]);
-        likeness = like > likeness ? like : likeness;
+        likeness = fmax(likeness,
+            rt__faq_vector_likeness(query->vector,
+                &index->vector[(size_t) number * RT_FAQ_DIMENSIONS]));
         dice = scratch->overlap[number] / (query->weight + phrase->weight + 1e-9);
 
         if (dice > best[0]) {

@@ -52,7 +52,6 @@ rt__faq_query(const rt_faq_index_t *index, size_t language, const rt_faq_words_t
         }
     }
 
-    rt__faq_vector_unit(sum);
     rt__faq_vector_pack(sum, out->vector);
 }
 

@@ -33,7 +33,7 @@ rt__faq_vector_add(float *sum, const rt_faq_word_t *stem, double weight)
 
 
 void
-rt__faq_vector_unit(float *sum)
+rt__faq_vector_pack(const float *sum, int8_t *out)
 {
     float  length;
     size_t i;
@@ -47,18 +47,7 @@ rt__faq_vector_unit(float *sum)
     length = length > 0 ? sqrtf(length) : 1;
 
     for (i = 0; i < RT_FAQ_DIMENSIONS; i++) {
-        sum[i] /= length;
-    }
-}
-
-
-void
-rt__faq_vector_pack(const float *sum, int8_t *out)
-{
-    size_t i;
-
-    for (i = 0; i < RT_FAQ_DIMENSIONS; i++) {
-        out[i] = (int8_t) lroundf(sum[i] * RT_FAQ_VECTOR_ONE);
+        out[i] = (int8_t) lroundf(sum[i] / length * RT_FAQ_VECTOR_ONE);
     }
 }
 

@@ -19,10 +19,7 @@ int rt__faq_vector_number(const rt_faq_word_t *stem);
  * adds nothing. Thread-safe. */
 void rt__faq_vector_add(float *sum, const rt_faq_word_t *stem, double weight);
 
-/* Scales a sum to length 1; nothing stays nothing. Pure. */
-void rt__faq_vector_unit(float *sum);
-
-/* The same as it is kept: 127 is 1. Pure. */
+/* A sum as it is kept: of length 1, with 127 for 1; nothing stays nothing. Pure. */
 void rt__faq_vector_pack(const float *sum, int8_t *out);
 
 /* How alike a message and a text are: the cosine, 0 where it is less or one of them is nothing.

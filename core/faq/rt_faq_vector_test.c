@@ -42,8 +42,6 @@ likeness(const char *const *left, const char *const *right)
         rt__faq_vector_add(b, &stem, 1);
     }
 
-    rt__faq_vector_unit(a);
-    rt__faq_vector_unit(b);
     rt__faq_vector_pack(a, left_packed);
     rt__faq_vector_pack(b, right_packed);
 
