@@ -52,6 +52,8 @@ static void       ngx_realtime_missed_done(rt_call_t *call, void *data);
 static void       ngx_realtime_missed_settle(ngx_realtime_missed_call_t *out, rt_call_t *call);
 static size_t     ngx_realtime_missed_bytes(const ngx_realtime_missed_t *item,
         const ngx_realtime_member_t                                     *m);
+static void       ngx_realtime_missed_tell_member(ngx_realtime_session_t *s,
+          const ngx_realtime_missed_t *item, ngx_realtime_member_t *m, size_t *left);
 static void ngx_realtime_missed_gap(ngx_realtime_session_t *s, ngx_uint_t which, int64_t last);
 
 static ngx_queue_t ngx_realtime_missed_waiting;
@@ -429,14 +431,40 @@ ngx_realtime_missed_bytes(const ngx_realtime_missed_t *item, const ngx_realtime_
 }
 
 
-/* All of it waits for the client in one turn: what its send buffer has no room for would end the
+/* Tells what was missed of one channel, or of a gap where some of it is lost, or more than the send
+ * buffer has left: all of it waits for the client in one turn, and what is too much would end the
  * connection, and the next one, which asks for the same again, too. */
+static void
+ngx_realtime_missed_tell_member(ngx_realtime_session_t *s, const ngx_realtime_missed_t *item,
+    ngx_realtime_member_t *m, size_t *left)
+{
+    size_t     bytes;
+    rt_emit_t *emit;
+    ngx_uint_t which;
+
+    which = ngx_realtime_missed_which(m);
+    bytes = ngx_realtime_missed_bytes(item, m);
+
+    if (item->lost[which] || bytes > *left) {
+        ngx_realtime_missed_gap(s, which, item->last[which]);
+        return;
+    }
+
+    *left -= bytes;
+
+    for (emit = item->emits; emit != NULL; emit = emit->next) {
+        if (rt_str_eq(emit->channel, ngx_realtime_str(m->channel->node.str))) {
+            ngx_realtime_hub_tell_member(m, emit);
+        }
+    }
+}
+
+
 void
 ngx_realtime_missed_tell(ngx_realtime_session_t *s)
 {
-    size_t                 bytes, left;
+    size_t                 left;
     int64_t                last;
-    rt_emit_t             *emit;
     ngx_uint_t             which;
     ngx_realtime_member_t *m;
     ngx_realtime_missed_t *item;
@@ -449,19 +477,8 @@ ngx_realtime_missed_tell(ngx_realtime_session_t *s)
         which = ngx_realtime_missed_which(m);
         last = item ? item->last[which] : -1;
 
-        bytes = item != NULL && s->seen[which] ? ngx_realtime_missed_bytes(item, m) : 0;
-
-        if (item != NULL && s->seen[which] && (item->lost[which] || bytes > left)) {
-            ngx_realtime_missed_gap(s, which, last);
-
-        } else if (item != NULL && s->seen[which]) {
-            left -= bytes;
-
-            for (emit = item->emits; emit != NULL; emit = emit->next) {
-                if (rt_str_eq(emit->channel, ngx_realtime_str(m->channel->node.str))) {
-                    ngx_realtime_hub_tell_member(m, emit);
-                }
-            }
+        if (item != NULL && s->seen[which]) {
+            ngx_realtime_missed_tell_member(s, item, m, &left);
         }
 
         s->seen[which] = 0;

@@ -9,18 +9,20 @@
 #include <rt/rt_text.h>
 
 
-static ngx_int_t ngx_realtime_stream_entry_take(ngx_realtime_stream_entry_t *entry,
-    redisReply *reply, size_t *bytes);
-static void      ngx_realtime_stream_entry_post(ngx_realtime_stream_t *stream,
-         ngx_realtime_stream_entry_t *entry, size_t bytes);
-static json_t   *ngx_realtime_stream_entry_request(ngx_realtime_stream_t *stream,
-      ngx_realtime_stream_entry_t *entry, size_t bytes);
-static void      ngx_realtime_stream_entry_done(rt_call_t *call, void *data);
-static void      ngx_realtime_stream_batch_end(ngx_realtime_stream_t *stream);
-static void      ngx_realtime_stream_batch_judge(ngx_realtime_stream_t *stream);
-static void      ngx_realtime_stream_batch_settle(ngx_realtime_stream_t *stream);
-static ngx_int_t ngx_realtime_stream_keep(ngx_realtime_stream_t *stream, ngx_uint_t i);
-static void      ngx_realtime_stream_refuse(ngx_realtime_stream_entry_t *entry, const char *reason);
+static ngx_int_t  ngx_realtime_stream_entry_take(ngx_realtime_stream_entry_t *entry,
+     redisReply *reply, size_t *bytes);
+static void       ngx_realtime_stream_entry_post(ngx_realtime_stream_t *stream,
+          ngx_realtime_stream_entry_t *entry, size_t bytes);
+static json_t    *ngx_realtime_stream_entry_request(ngx_realtime_stream_t *stream,
+       ngx_realtime_stream_entry_t *entry, size_t bytes);
+static void       ngx_realtime_stream_entry_done(rt_call_t *call, void *data);
+static void       ngx_realtime_stream_batch_end(ngx_realtime_stream_t *stream);
+static ngx_uint_t ngx_realtime_stream_tries(ngx_realtime_stream_t *stream,
+    ngx_realtime_stream_entry_t                                   *entry);
+static void       ngx_realtime_stream_batch_judge(ngx_realtime_stream_t *stream);
+static void       ngx_realtime_stream_batch_settle(ngx_realtime_stream_t *stream);
+static ngx_int_t  ngx_realtime_stream_keep(ngx_realtime_stream_t *stream, ngx_uint_t i);
+static void ngx_realtime_stream_refuse(ngx_realtime_stream_entry_t *entry, const char *reason);
 
 /* the one whose batch is out: calls know their entries alone */
 static ngx_realtime_stream_t *ngx_realtime_stream_owner;
@@ -238,12 +240,32 @@ ngx_realtime_stream_refuse(ngx_realtime_stream_entry_t *entry, const char *reaso
 }
 
 
+/* How often it has failed by a fault of ours before. */
+static ngx_uint_t
+ngx_realtime_stream_tries(ngx_realtime_stream_t *stream, ngx_realtime_stream_entry_t *entry)
+{
+    ngx_uint_t                   i;
+    ngx_realtime_stream_stuck_t *stuck;
+
+    for (i = 0; i < stream->stuck_count; i++) {
+        stuck = &stream->stuck[i];
+
+        if (stuck->id_len == entry->id_len && ngx_memcmp(stuck->id, entry->id, entry->id_len) == 0)
+        {
+            return stuck->times;
+        }
+    }
+
+    return 0;
+}
+
+
 /* Those that failed by a fault of ours are tried some times each, and do not hold the others up for
  * ever. */
 static void
 ngx_realtime_stream_batch_judge(ngx_realtime_stream_t *stream)
 {
-    ngx_uint_t                   i, j, count;
+    ngx_uint_t                   i, count;
     ngx_realtime_stream_stuck_t  stuck[RT_BATCH_MAX];
     ngx_realtime_stream_entry_t *entry;
 
@@ -256,15 +278,7 @@ ngx_realtime_stream_batch_judge(ngx_realtime_stream_t *stream)
             continue;
         }
 
-        for (j = 0; j < stream->stuck_count; j++) {
-            if (stream->stuck[j].id_len == entry->id_len
-                && ngx_memcmp(stream->stuck[j].id, entry->id, entry->id_len) == 0)
-            {
-                break;
-            }
-        }
-
-        stuck[count].times = j < stream->stuck_count ? stream->stuck[j].times + 1 : 1;
+        stuck[count].times = ngx_realtime_stream_tries(stream, entry) + 1;
         stuck[count].id_len = entry->id_len;
         ngx_memcpy(stuck[count].id, entry->id, entry->id_len);
 
